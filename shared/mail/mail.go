@@ -1,0 +1,31 @@
+// Package mail is the port to where mail goes, and the mails themselves (templates). The adapters are mail/smtp, mail/ses
+// and mail/inbox (the local inbox page); all pass the suite in mail/mailtest.
+package mail
+
+import (
+	"context"
+	"errors"
+)
+
+// ErrRejected says that this mail will never be taken (the address is refused, the message is malformed): trying again is
+// useless. Every other error of a Sender may pass.
+var ErrRejected = errors.New("mail: rejected")
+
+// Message is a mail ready to go.
+type Message struct {
+	ID       string            // stable over retries; becomes part of the Message-ID
+	From     string            // address, RFC 5322 addr-spec
+	FromName string            // display name, UTF-8, no line breaks
+	ReplyTo  string            // address; empty: none
+	To       string            // address, byte for byte as stored
+	Subject  string            // UTF-8, one line
+	Text     string            // plain text part, lines ended by \n
+	HTML     string            // HTML part
+	Tags     map[string]string // for the provider's statistics: template and account; nothing personal
+}
+
+// Sender hands a mail to whoever delivers it.
+type Sender interface {
+	// Send returns when the mail was taken over, or why not. Safe for concurrent use.
+	Send(ctx context.Context, m Message) error
+}
