@@ -19,6 +19,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"postern/shared/limit"
 )
 
 // Table names one kind of data, so that permissions can be given by kind. The names are logical; an adapter maps them.
@@ -165,34 +167,23 @@ type Page struct {
 	Next string
 }
 
-// Budget is a GCRA limit (generic cell rate algorithm) on one counter: Burst at once, then one per Every.
-type Budget struct {
-	Key   string        // names the counter: partition of an item in Limits, whose sort key is BudgetSort
-	Burst int           // 1 and more
-	Every time.Duration // time to earn one back; above 0
-}
-
-// BudgetSort is the sort key of every counter.
+// BudgetSort is the sort key of every counter; its partition is the budget's key, its table Limits.
 const BudgetSort = "budget"
 
 // TATField is the field of a counter that holds its theoretical arrival time, a Number of nanoseconds since 1970: the
-// counter is full again at that time. So a counter can be read together with other items, see [Budget.Left].
+// counter is full again at that time. So a counter can be read together with other items: see [Counter] and [TAT].
 const TATField = "tat"
 
-// ItemKey is the key of the counter's item.
-func (b Budget) ItemKey() Key { return Key{Limits, b.Key, BudgetSort} }
+// Counter is the key of the item that holds a budget's counter.
+func Counter(b limit.Budget) Key { return Key{Limits, b.Key, BudgetSort} }
 
-// Left reports how many could be taken at the time at, given the counter's item (the zero Item when there is none),
-// and, if none, how long until one can.
-func (b Budget) Left(counter Item, at time.Time) (left int, wait time.Duration) {
-	tat, _ := counter.Fields[TATField].(Number)
-	now := at.UnixNano()
-	used := max(0, int64(tat)-now)
-	free := int64(b.Burst)*int64(b.Every) - used
-	if free >= int64(b.Every) {
-		return int(free / int64(b.Every)), 0
+// TAT is the time that the item of a counter holds: its budget is full at that time. The zero time when there is none.
+func TAT(counter Item) time.Time {
+	tat, ok := counter.Fields[TATField].(Number)
+	if !ok {
+		return time.Time{}
 	}
-	return 0, time.Duration(int64(b.Every) - free)
+	return time.Unix(0, int64(tat)).UTC()
 }
 
 // Taken is the answer of [Store.Take].
@@ -224,10 +215,10 @@ type Store interface {
 
 	// Take takes n (1 to Burst) from b at the time at, atomically, if that many are left. The counter expires when it is
 	// full again. A retry inside the adapter does not take twice.
-	Take(ctx context.Context, b Budget, n int, at time.Time) (Taken, error)
+	Take(ctx context.Context, b limit.Budget, n int, at time.Time) (Taken, error)
 
 	// Give gives n back to b, never above full.
-	Give(ctx context.Context, b Budget, n int, at time.Time) error
+	Give(ctx context.Context, b limit.Budget, n int, at time.Time) error
 }
 
 // Exists reports whether the item was found.
