@@ -60,50 +60,65 @@ func New(p Params, cores, queue int, random io.Reader) (*Hasher, error) {
 // Hash hashes pw under the Hasher's parameters (see [Hash]). It waits its turn: the error is [ErrBusy], or that of ctx if
 // it ended in the queue.
 func (h *Hasher) Hash(ctx context.Context, pw string) (encoded string, err error) {
-	err = h.Enter(ctx, func(e Entry) error {
-		encoded, err = e.Hash(pw)
-		return err
-	})
-	return encoded, err
+	if err := h.enter(ctx); err != nil {
+		return "", err
+	}
+	defer h.leave()
+	return Hash(pw, h.params, h.random)
 }
 
 // Verify reports whether encoded is a hash of pw, and whether it is weaker than the Hasher's parameters (see [Verify]).
 // An empty encoded stands for the hash of somebody who does not exist or has none: it matches nothing and takes as long as
 // a real one. It waits its turn: the error is [ErrBusy], that of ctx if it ended in the queue, or that of encoded.
 func (h *Hasher) Verify(ctx context.Context, encoded, pw string) (ok, weak bool, err error) {
-	err = h.Enter(ctx, func(e Entry) error {
-		ok, weak, err = e.Verify(encoded, pw)
-		return err
-	})
-	return ok, weak, err
+	if err := h.enter(ctx); err != nil {
+		return false, false, err
+	}
+	defer h.leave()
+	if encoded == "" {
+		_, _, err := Verify(h.dummy, pw, h.params)
+		return false, false, err
+	}
+	return Verify(encoded, pw, h.params)
 }
 
-// Enter waits its turn at the gate and calls do once, for those who have several hashes to make or compare and want to
-// wait for it once. What do was given is not to be used after it returned. The error is [ErrBusy], that of ctx if it ended
-// in the queue (do was not called then), or what do returned. Within do, entering again could wait for itself.
-func (h *Hasher) Enter(ctx context.Context, do func(Entry) error) error {
-	defer h.inside.Add(-1)
+// Matches gives the index of the first of encoded that is a hash of pw, or -1. It waits its turn once for all of them,
+// and looks at ctx between two. The error is as for [Hasher.Verify].
+func (h *Hasher) Matches(ctx context.Context, encoded []string, pw string) (int, error) {
+	if err := h.enter(ctx); err != nil {
+		return -1, err
+	}
+	defer h.leave()
+	for i, e := range encoded {
+		if err := ctx.Err(); err != nil {
+			return -1, fmt.Errorf("compare with hash %d of %d: %w", i+1, len(encoded), err)
+		}
+		ok, _, err := Verify(e, pw, h.params)
+		if err != nil {
+			return -1, fmt.Errorf("compare with hash %d of %d: %w", i+1, len(encoded), err)
+		}
+		if ok {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
+// enter waits for its turn. Unless it gives an error, leave must follow.
+func (h *Hasher) enter(ctx context.Context) error {
 	if h.inside.Add(1) > h.room {
+		h.inside.Add(-1)
 		return ErrBusy
 	}
 	if err := h.running.Acquire(ctx, 1); err != nil {
+		h.inside.Add(-1)
 		return fmt.Errorf("wait to hash: %w", err)
 	}
-	defer h.running.Release(1)
-	return do(Entry{h})
+	return nil
 }
 
-// Entry is the right to hash, as long as the function runs that [Hasher.Enter] gave it to. It is for one goroutine.
-type Entry struct{ h *Hasher }
-
-// Hash is [Hasher.Hash] without waiting.
-func (e Entry) Hash(pw string) (string, error) { return Hash(pw, e.h.params, e.h.random) }
-
-// Verify is [Hasher.Verify] without waiting.
-func (e Entry) Verify(encoded, pw string) (ok, weak bool, err error) {
-	if encoded == "" {
-		_, _, err = Verify(e.h.dummy, pw, e.h.params)
-		return false, false, err
-	}
-	return Verify(encoded, pw, e.h.params)
+// leave gives up the place before the turn, so that whoever is let in next never counts beside the one who left.
+func (h *Hasher) leave() {
+	h.inside.Add(-1)
+	h.running.Release(1)
 }
