@@ -11,6 +11,7 @@ import (
 
 const (
 	argon2id = "argon2id"
+	argon2i  = "argon2i" // imported only
 
 	saltSize = 16 // bytes; RFC 9106, section 3.1
 	keySize  = 32 // bytes
@@ -44,17 +45,14 @@ func parseArgon2(encoded string) (hash, error) {
 		return nil, ErrMalformed
 	}
 	h := argon2Hash{id: fields[1]}
-	var errs [3]error
-	_, errs[0] = fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &h.params.MemoryKiB, &h.params.Passes, &h.params.Lanes)
-	h.salt, errs[1] = b64.DecodeString(fields[4])
-	h.key, errs[2] = b64.DecodeString(fields[5])
-	for _, err := range errs {
-		if err != nil {
-			return nil, ErrMalformed
-		}
+	if _, err := fmt.Sscanf(fields[3], "m=%d,t=%d,p=%d", &h.params.MemoryKiB, &h.params.Passes, &h.params.Lanes); err != nil {
+		return nil, ErrMalformed
 	}
-	if len(h.salt) < minSalt || len(h.salt) > maxSalt || len(h.key) < minKey || len(h.key) > maxKey ||
-		h.String() != encoded {
+	var err error
+	if h.salt, h.key, err = saltAndKey(fields[4], fields[5], maxKey, b64); err != nil {
+		return nil, err
+	}
+	if h.String() != encoded {
 		return nil, ErrMalformed
 	}
 	if err := h.params.Check(); err != nil {
@@ -68,11 +66,15 @@ func (h argon2Hash) matches(pw string) bool {
 }
 
 func (h argon2Hash) weakerThan(p Params) bool {
-	return h.params.MemoryKiB < p.MemoryKiB || h.params.Passes < p.Passes || len(h.salt) < saltSize || len(h.key) < keySize
+	return h.id != argon2id || h.params.MemoryKiB < p.MemoryKiB || h.params.Passes < p.Passes ||
+		len(h.salt) < saltSize || len(h.key) < keySize
 }
 
 // derive spends the cost: argon2 allocates h.params.MemoryKiB each time and leaves it to the garbage collector.
 func (h argon2Hash) derive(pw string, size int) []byte {
 	p := h.params
+	if h.id == argon2i {
+		return argon2.Key([]byte(pw), h.salt, p.Passes, p.MemoryKiB, p.Lanes, uint32(size))
+	}
 	return argon2.IDKey([]byte(pw), h.salt, p.Passes, p.MemoryKiB, p.Lanes, uint32(size))
 }

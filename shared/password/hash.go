@@ -62,7 +62,7 @@ func Hash(pw string, p Params, random io.Reader) (string, error) {
 	return h.String(), nil
 }
 
-// Verify reports whether encoded is a hash of pw, comparing in time that does not depend on the outcome, and whether it
+// Verify reports whether encoded, a hash of ours or of a kind that [CheckHash] names, is one of pw, comparing in time that does not depend on the outcome, and whether it
 // is weaker than p, so that it should be made anew now that the password is at hand. It takes the whole cost of encoded:
 // a program that answers requests calls [Hasher.Verify] instead.
 //
@@ -93,8 +93,14 @@ func parse(encoded string) (hash, error) {
 	}
 	id, _, _ := strings.Cut(encoded[1:], "$")
 	switch id {
-	case argon2id:
+	case argon2id, argon2i:
 		return parseArgon2(encoded)
+	case "2a", "2b", "2y":
+		return parseBcrypt(encoded)
+	case "scrypt":
+		return parseScrypt(encoded)
+	case "pbkdf2-sha256", "pbkdf2-sha512":
+		return parsePBKDF2(encoded)
 	}
 	return nil, ErrMalformed
 }

@@ -201,6 +201,9 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	for _, c := range imported {
+		f.Add(c.encoded)
+	}
 	f.Fuzz(func(t *testing.T, encoded string) {
 		h, err := parse(encoded)
 		if err != nil {
