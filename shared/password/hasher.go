@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
@@ -21,8 +22,10 @@ var ErrBusy = errors.New("too many passwords are being hashed")
 // which they came, and when too many wait the next is refused at once with [ErrBusy].
 //
 // A hash takes a core and its working memory (19 MiB with [DefaultParams]) for its whole time, so more at once would make
-// none faster, and memory would grow with the number of requests. Whoever waits holds nothing but a goroutine. That makes
-// the working memory in use cores times Params.MemoryKiB, and with garbage not yet collected about twice that (GOGC=100).
+// none faster, and memory would grow with the number of requests. Whoever waits holds nothing but a goroutine. Working memory
+// cannot be used again before it was collected, and left to itself the collector waits until the whole heap has doubled; so
+// after every cores hashes the Hasher collects. So it takes twice cores times Params.MemoryKiB at most, 40 MB for each core
+// with DefaultParams, however many wait and however large the rest of the heap is. (Imported hashes may ask for up to 128 MiB.)
 //
 // A Hasher is safe for concurrent use.
 type Hasher struct {
@@ -32,6 +35,8 @@ type Hasher struct {
 	running *semaphore.Weighted // first come, first served
 	inside  atomic.Int64        // running and waiting
 	room    int64
+	hashed  atomic.Int64 // hashes computed
+	cores   int64
 }
 
 // New makes a Hasher that hashes under p, lets cores hashes (at least 1) run at once and queue others (at least 0) wait.
@@ -54,6 +59,7 @@ func New(p Params, cores, queue int, random io.Reader) (*Hasher, error) {
 		dummy:   argon2Hash{id: argon2id, params: p, salt: bytes[:saltSize], key: bytes[saltSize:]}.String(),
 		running: semaphore.NewWeighted(int64(cores)),
 		room:    int64(cores + queue),
+		cores:   int64(cores),
 	}, nil
 }
 
@@ -64,6 +70,7 @@ func (h *Hasher) Hash(ctx context.Context, pw string) (encoded string, err error
 		return "", err
 	}
 	defer h.leave()
+	defer h.collect()
 	return Hash(pw, h.params, h.random)
 }
 
@@ -76,10 +83,10 @@ func (h *Hasher) Verify(ctx context.Context, encoded, pw string) (ok, weak bool,
 	}
 	defer h.leave()
 	if encoded == "" {
-		_, _, err := Verify(h.dummy, pw, h.params)
+		_, _, err := h.verify(h.dummy, pw)
 		return false, false, err
 	}
-	return Verify(encoded, pw, h.params)
+	return h.verify(encoded, pw)
 }
 
 // Matches gives the index of the first of encoded that is a hash of pw, or -1. It waits its turn once for all of them,
@@ -93,7 +100,7 @@ func (h *Hasher) Matches(ctx context.Context, encoded []string, pw string) (int,
 		if err := ctx.Err(); err != nil {
 			return -1, fmt.Errorf("compare with hash %d of %d: %w", i+1, len(encoded), err)
 		}
-		ok, _, err := Verify(e, pw, h.params)
+		ok, _, err := h.verify(e, pw)
 		if err != nil {
 			return -1, fmt.Errorf("compare with hash %d of %d: %w", i+1, len(encoded), err)
 		}
@@ -121,4 +128,18 @@ func (h *Hasher) enter(ctx context.Context) error {
 func (h *Hasher) leave() {
 	h.inside.Add(-1)
 	h.running.Release(1)
+}
+
+// verify is for those who have entered.
+func (h *Hasher) verify(encoded, pw string) (ok, weak bool, err error) {
+	defer h.collect()
+	return Verify(encoded, pw, h.params)
+}
+
+// collect counts a hash, and collects the working memory of the last ones once there are as many as cores. On a small
+// heap that takes about a millisecond, and in a busy time the collector would run no less often.
+func (h *Hasher) collect() {
+	if h.hashed.Add(1)%h.cores == 0 {
+		runtime.GC()
+	}
 }
