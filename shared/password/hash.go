@@ -62,9 +62,9 @@ func Hash(pw string, p Params, random io.Reader) (string, error) {
 	return h.String(), nil
 }
 
-// Verify reports whether encoded, a hash of ours or of a kind that [CheckHash] names, is one of pw, comparing in time that does not depend on the outcome, and whether it
-// is weaker than p, so that it should be made anew now that the password is at hand. It takes the whole cost of encoded:
-// a program that answers requests calls [Hasher.Verify] instead.
+// Verify reports whether encoded, a hash of ours or of a kind that [CheckHash] names, is one of pw, comparing in time that
+// does not depend on the outcome, and whether it is weaker than p, so that it should be made anew now that the password is
+// at hand. It takes the whole cost of encoded: a program that answers requests calls [Hasher.Verify] instead.
 //
 // The error is [ErrMalformed] or [ErrTooCostly], both before anything was spent.
 func Verify(encoded, pw string, p Params) (ok, weak bool, err error) {

@@ -22,10 +22,11 @@ var ErrBusy = errors.New("too many passwords are being hashed")
 // which they came, and when too many wait the next is refused at once with [ErrBusy].
 //
 // A hash takes a core and its working memory (19 MiB with [DefaultParams]) for its whole time, so more at once would make
-// none faster, and memory would grow with the number of requests. Whoever waits holds nothing but a goroutine. Working memory
-// cannot be used again before it was collected, and left to itself the collector waits until the whole heap has doubled; so
-// after every cores hashes the Hasher collects. So it takes twice cores times Params.MemoryKiB at most, 40 MB for each core
-// with DefaultParams, however many wait and however large the rest of the heap is. (Imported hashes may ask for up to 128 MiB.)
+// none faster, and memory would grow with the number of requests. Whoever waits holds nothing but a goroutine. Working
+// memory cannot be used again before it was collected, and left to itself the collector waits until the whole heap has
+// doubled; so after every cores hashes the Hasher collects. So it takes twice cores times Params.MemoryKiB at most, 40 MB
+// for each core with DefaultParams, however many wait and however large the rest of the heap is. (Imported hashes may ask
+// for up to 128 MiB.)
 //
 // A Hasher is safe for concurrent use.
 type Hasher struct {
