@@ -1,0 +1,24 @@
+# What there is to do with Postern. Everything that a target needs it fetches or builds itself.
+
+GO ?= go
+# The race detector needs a C compiler.
+RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+
+.PHONY: run test test-all bench lint
+
+run: ## start the real thing on this machine, with an account to try things on
+	$(GO) run ./cmd/postern serve --demo
+
+test: ## everything that needs Go alone: unit, property, store suite, simulation, acceptance over `postern serve`
+	$(GO) test $(RACE) ./...
+
+lint: ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+test-all: lint test ## what CI runs: also the store suite on Amazon's DynamoDB Local, and the pages in Chromium
+	infra/stand/with-dynamodb.sh $(GO) test $(RACE) ./shared/store/dynamo/...
+
+bench: ## ratios, measured in one run
+	$(GO) run ./cmd/bench

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+// clientOptions are the flags of every command that asks a service.
+type clientOptions struct{ endpoint, output string }
+
+// maxAnswer is how long an answer may be.
+const maxAnswer = 32 << 20
+
+// problem is an answer that refuses (RFC 9457).
+type problem struct {
+	Status    int    `json:"status"`
+	Code      string `json:"code"`
+	Detail    string `json:"detail"`
+	RequestID string `json:"requestId"`
+}
+
+// ask sends a request to the administrators' door, signed with the caller's AWS credentials, and decodes the answer.
+func (o *clientOptions) ask(ctx context.Context, method, path string, body, answer any) error {
+	if o.endpoint == "" {
+		return &exitError{exitUsage, errors.New("say where the service is, with --endpoint or $POSTERN_ENDPOINT")}
+	}
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return &exitError{exitConfiguration, fmt.Errorf("read AWS configuration: %w", err)}
+	}
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return &exitError{exitConfiguration, errors.New("no AWS credentials: set AWS_PROFILE, or sign in with aws sso login")}
+	}
+	if cfg.Region == "" {
+		cfg.Region = "local" // what `postern serve` writes beside its key pair, in a file that the SDK reads no region from
+	}
+	var raw []byte
+	if body != nil {
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	r, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(o.endpoint, "/")+path, bytes.NewReader(raw))
+	if err != nil {
+		return &exitError{exitUsage, fmt.Errorf("--endpoint: %w", err)}
+	}
+	r.Header.Set("Accept", "application/json")
+	if raw != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	sum := sha256.Sum256(raw)
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "execute-api", cfg.Region, time.Now()); err != nil {
+		return fmt.Errorf("sign request: %w", err)
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return &exitError{exitFailed, fmt.Errorf("ask %s: %w", o.endpoint, err)}
+	}
+	defer resp.Body.Close()
+	raw, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("read answer: %w", err)
+	}
+	if resp.StatusCode >= 300 {
+		var p problem
+		if json.Unmarshal(raw, &p) != nil || p.Code == "" {
+			return &exitError{exitRefused, fmt.Errorf("%s answered %s, and not as Postern does: is it the right endpoint?", o.endpoint, resp.Status)}
+		}
+		return &exitError{exitRefused, fmt.Errorf("refused: %s (%s, request %s)", p.Detail, p.Code, p.RequestID)}
+	}
+	if answer == nil {
+		return nil
+	}
+	if err := json.Unmarshal(raw, answer); err != nil {
+		return fmt.Errorf("read answer of %s: %w", o.endpoint, err)
+	}
+	return nil
+}

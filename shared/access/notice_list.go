@@ -1,0 +1,106 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"postern/shared/store"
+)
+
+// ListNotices asks for a page of an account's notices. Empty fields filter nothing.
+type ListNotices struct {
+	Type       string // a NoticeType
+	OperatorID string
+	Query      string    // stands anywhere in type, actor or detail; case aside
+	From, To   time.Time // From inclusive, To exclusive
+	Limit      int       // 1 to MaxPageSize; 0: DefaultPageSize
+	Cursor     string
+}
+
+// NoticePage is a page of notices.
+type NoticePage struct {
+	Items []NoticeView `json:"items"`
+	Next  *string      `json:"next"`
+}
+
+// ListNotices lists notices, the newest first. [InputError]; ErrNotFound: no such account.
+func (s *Service) ListNotices(ctx context.Context, accountID string, c ListNotices) (NoticePage, error) {
+	none := NoticePage{Items: []NoticeView{}}
+	var bad []FieldError
+	if c.Type != "" && !slices.Contains(NoticeTypes(), NoticeType(c.Type)) {
+		bad = append(bad, FieldError{Field: "type", Code: "unknown_value"})
+	}
+	if c.OperatorID != "" && !isID(c.OperatorID) {
+		bad = append(bad, FieldError{Field: "operatorId", Code: "unknown_value"})
+	}
+	if !utf8.ValidString(c.Query) || utf8.RuneCountInString(c.Query) > MaxName {
+		bad = append(bad, tooLong("query", MaxName))
+	}
+	if len(bad) > 0 {
+		return none, &InputError{bad}
+	}
+	limit, err := pageSize(c.Limit)
+	if err != nil {
+		return none, err
+	}
+	seal := []string{"notices", accountID, c.Type, c.OperatorID, c.Query, c.From.UTC().String(), c.To.UTC().String()}
+	position, err := s.openCursor(ctx, c.Cursor, seal...)
+	if err != nil {
+		return none, err
+	}
+	q := store.Query{Table: store.Notices, Partition: accountID, Reverse: true, Limit: 200}
+	// IDs begin with a digit of the time; what else may stand in the partition (the chain's head) begins with another byte.
+	q.From, q.To = "0", ":"
+	if !c.From.IsZero() {
+		q.From = timeKey(c.From, "")
+	}
+	if !c.To.IsZero() {
+		q.To = timeKey(c.To, "")
+	}
+	if position != "" {
+		q.To = min(q.To, position)
+	}
+	if q.From >= q.To {
+		return none, nil
+	}
+	for read := 0; ; {
+		page, err := s.store.Query(ctx, q)
+		if err != nil {
+			return none, fmt.Errorf("query notices: %w", unavailable(err))
+		}
+		for _, item := range page.Items {
+			n := &notice{AccountID: accountID, ID: item.Sort}
+			if err := s.decode(ctx, item, n); err != nil {
+				return none, err
+			}
+			if c.Type != "" && string(n.Type) != c.Type || c.OperatorID != "" && n.OperatorID != c.OperatorID ||
+				c.Query != "" && !n.matches(c.Query) {
+				position = n.ID
+				continue
+			}
+			if len(none.Items) == limit {
+				return s.noticePage(ctx, none.Items, position, seal)
+			}
+			position = n.ID
+			none.Items = append(none.Items, n.view())
+		}
+		if page.Next == "" {
+			return none, nil
+		}
+		if read += len(page.Items); read >= maxListReads {
+			return s.noticePage(ctx, none.Items, position, seal)
+		}
+		q.Cursor = page.Next
+	}
+}
+
+func (s *Service) noticePage(ctx context.Context, items []NoticeView, position string, seal []string) (NoticePage, error) {
+	next, err := s.sealCursor(ctx, position, seal...)
+	if err != nil {
+		return NoticePage{}, err
+	}
+	return NoticePage{Items: items, Next: &next}, nil
+}

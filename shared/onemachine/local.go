@@ -1,0 +1,141 @@
+package onemachine
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"html/template"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"postern/shared/web"
+)
+
+// localRoutes are the routes under /_local (api.md "On one machine"): the inbox where mail goes nowhere else, and the demo's clock
+// and jobs. None of them exists in any function on AWS.
+func (s *Server) localRoutes(mux *http.ServeMux) {
+	if s.inbox != nil {
+		mux.HandleFunc("GET /_local/inbox", s.local(s.showInbox))
+	}
+	if !s.config.Demo {
+		return
+	}
+	mux.HandleFunc("POST /_local/clock", s.local(s.advanceClock))
+	mux.HandleFunc("POST /_local/run/{job}", s.local(s.runJob))
+}
+
+// localError is a refusal of a local route.
+type localError struct {
+	status       int
+	code, detail string
+}
+
+func (e *localError) Error() string { return e.detail }
+
+// local gives a local route the headers, the protection against other origins and the problems of every other route.
+func (s *Server) local(handle func(http.ResponseWriter, *http.Request) (any, error)) http.HandlerFunc {
+	headers := web.SecurityHeaders(nil)
+	cross := http.NewCrossOriginProtection()
+	return func(w http.ResponseWriter, r *http.Request) {
+		for k, v := range headers {
+			w.Header()[k] = v
+		}
+		var answer any
+		err := error(nil)
+		if cross.Check(r) != nil {
+			err = &localError{http.StatusForbidden, "cross_origin", "The request comes from another site."}
+		} else {
+			answer, err = handle(w, r)
+		}
+		if answer == nil && err == nil {
+			return // a page
+		}
+		status, kind := http.StatusOK, "application/json"
+		if err != nil {
+			local := &localError{http.StatusInternalServerError, "unavailable", "Something went wrong; the log says what."}
+			if !errors.As(err, &local) {
+				s.config.Log.ErrorContext(r.Context(), "local route", "error", err)
+			}
+			status, kind = local.status, "application/problem+json"
+			answer = map[string]any{
+				"type": "about:blank", "title": http.StatusText(local.status), "status": local.status, "code": local.code, "detail": local.detail,
+			}
+		}
+		raw, err := json.Marshal(answer)
+		if err != nil {
+			s.config.Log.ErrorContext(r.Context(), "local route", "error", err)
+			return
+		}
+		w.Header().Set("Content-Type", kind)
+		w.WriteHeader(status)
+		_, _ = w.Write(append(raw, '\n')) // the client is gone: nobody is left to tell
+	}
+}
+
+//go:embed inbox.html
+var inboxHTML string
+
+var inboxPage = template.Must(template.New("inbox").Parse(inboxHTML))
+
+// showInbox lists the mails, the newest first.
+func (s *Server) showInbox(w http.ResponseWriter, r *http.Request) (any, error) {
+	all, err := s.inbox.List(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		return nil, inboxPage.Execute(w, map[string]any{"Mails": all, "Stylesheet": web.Stylesheet()})
+	}
+	return map[string]any{"items": all}, nil
+}
+
+// maxLocalBody is the longest body of a local route.
+const maxLocalBody = 1 << 10
+
+// advanceClock moves the demo's clock forward.
+func (s *Server) advanceClock(_ http.ResponseWriter, r *http.Request) (any, error) {
+	invalid := &localError{http.StatusBadRequest, "invalid_request", `Send {"advance": "72h"}: a duration from 0s on, in Go's notation.`}
+	var body struct {
+		Advance *string `json:"advance"`
+	}
+	d := json.NewDecoder(io.LimitReader(r.Body, maxLocalBody))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&body); err != nil || body.Advance == nil {
+		return nil, invalid
+	}
+	by, err := time.ParseDuration(*body.Advance)
+	if err != nil || by < 0 {
+		return nil, invalid
+	}
+	if by > maxAdvance {
+		return nil, &localError{http.StatusBadRequest, "invalid_request", "That is further than the demo clock goes."}
+	}
+	now, err := s.clock.advance(by)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"now": now.UTC().Format(time.RFC3339Nano)}, nil
+}
+
+// runJob runs a scheduled job now, and answers when it, and what it put into the queue, is done.
+func (s *Server) runJob(_ http.ResponseWriter, r *http.Request) (any, error) {
+	jobs := map[string]func(context.Context) error{
+		"expirepasswords": s.service.ExpirePasswords,
+		"sweepoutbox":     s.service.SweepOutbox,
+	}
+	job, ok := jobs[r.PathValue("job")]
+	if !ok {
+		return nil, &localError{http.StatusNotFound, "not_found", "There is no such job."}
+	}
+	if err := job(r.Context()); err != nil {
+		return nil, err
+	}
+	if err := s.queue.Drained(r.Context()); err != nil {
+		return nil, err
+	}
+	return map[string]string{"status": "done"}, nil
+}

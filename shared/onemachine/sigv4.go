@@ -1,0 +1,186 @@
+package onemachine
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// verifier checks AWS Signature Version 4 as API Gateway does for AWS_IAM routes: an unsigned request, another key, an altered
+// method, path, query, signed header or body, and a date more than five minutes off are all refused.
+//
+// Source: AWS General Reference, "Signing AWS API requests" (Signature Version 4, header form). The query form (presigned
+// URLs) and UNSIGNED-PAYLOAD are refused: nothing that signs for the service execute-api needs them.
+type verifier struct {
+	credentials credentials
+	now         func() time.Time // the machine's clock, never the demo's (details 2)
+}
+
+// Scope that requests must be signed for.
+const (
+	signingRegion  = "local"
+	signingService = "execute-api"
+	signatureAge   = 5 * time.Minute
+)
+
+var errSignature = errors.New("signature refused")
+
+// verify gives nil for a request that is signed with the verifier's key. It reads the body, at most limit bytes of it, and puts it
+// back. The reason of a refusal is for the log, not for the caller.
+func (v *verifier) verify(r *http.Request, limit int64) error {
+	const algorithm = "AWS4-HMAC-SHA256"
+	fields, ok := strings.CutPrefix(r.Header.Get("Authorization"), algorithm+" ")
+	if !ok || len(r.Header.Values("Authorization")) != 1 {
+		return fmt.Errorf("%w: not signed", errSignature)
+	}
+	parts := map[string]string{}
+	for f := range strings.SplitSeq(fields, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(f), "=")
+		if _, twice := parts[name]; twice {
+			return fmt.Errorf("%w: %s twice", errSignature, name)
+		}
+		parts[name] = value
+	}
+	date := r.Header.Get("X-Amz-Date")
+	at, err := time.Parse("20060102T150405Z", date)
+	if err != nil {
+		return fmt.Errorf("%w: no date", errSignature)
+	}
+	if age := v.now().Sub(at); age > signatureAge || age < -signatureAge {
+		return fmt.Errorf("%w: date is off by %s", errSignature, age)
+	}
+	scope := strings.Join([]string{date[:8], signingRegion, signingService, "aws4_request"}, "/")
+	if parts["Credential"] != v.credentials.AccessKeyID+"/"+scope {
+		return fmt.Errorf("%w: another key, date, region or service", errSignature)
+	}
+	signed := strings.Split(parts["SignedHeaders"], ";")
+	for _, must := range []string{"host", "x-amz-date"} {
+		if !slices.Contains(signed, must) {
+			return fmt.Errorf("%w: %s is not signed", errSignature, must)
+		}
+	}
+	for name := range r.Header { // whatever AWS defines must be signed if it is there
+		if l := strings.ToLower(name); strings.HasPrefix(l, "x-amz-") && !slices.Contains(signed, l) {
+			return fmt.Errorf("%w: %s is not signed", errSignature, l)
+		}
+	}
+	if !slices.IsSorted(signed) {
+		return fmt.Errorf("%w: signed headers are not sorted", errSignature)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return fmt.Errorf("%w: read body: %w", errSignature, err)
+	}
+	rest := r.Body
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(body), rest), rest}
+	if int64(len(body)) > limit {
+		return nil // too long to be served: the door says so before it does anything else
+	}
+	payload := hexSum(body)
+	if h := r.Header.Get("X-Amz-Content-Sha256"); h != "" && h != payload {
+		return fmt.Errorf("%w: the body is not the one that was signed", errSignature)
+	}
+	canonical := strings.Join([]string{
+		r.Method, canonicalPath(r.URL), canonicalQuery(r.URL), canonicalHeaders(r, signed), parts["SignedHeaders"], payload,
+	}, "\n")
+	toSign := strings.Join([]string{algorithm, date, scope, hexSum([]byte(canonical))}, "\n")
+	key := []byte("AWS4" + v.credentials.SecretAccessKey.Reveal())
+	for _, step := range []string{date[:8], signingRegion, signingService, "aws4_request"} {
+		key = mac(key, step)
+	}
+	if !hmac.Equal([]byte(hex.EncodeToString(mac(key, toSign))), []byte(parts["Signature"])) {
+		return fmt.Errorf("%w: wrong signature", errSignature)
+	}
+	return nil
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+func hexSum(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// canonicalPath is the path as it was sent, each byte of it encoded once more, as every service but S3 has it.
+func canonicalPath(u *url.URL) string {
+	path := u.EscapedPath()
+	if path == "" {
+		return "/"
+	}
+	return encode(path, true)
+}
+
+// canonicalQuery is the query with its parameters sorted by encoded name, then value.
+func canonicalQuery(u *url.URL) string {
+	if u.RawQuery == "" {
+		return ""
+	}
+	var pairs []string
+	for p := range strings.SplitSeq(u.RawQuery, "&") {
+		name, value, _ := strings.Cut(p, "=")
+		n, err1 := url.QueryUnescape(name)
+		v, err2 := url.QueryUnescape(value)
+		if err1 != nil || err2 != nil {
+			n, v = name, value
+		}
+		pairs = append(pairs, encode(n, false)+"="+encode(v, false))
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
+
+// canonicalHeaders are the signed headers, values trimmed and inner spaces folded.
+func canonicalHeaders(r *http.Request, signed []string) string {
+	var b strings.Builder
+	for _, name := range signed {
+		values := r.Header.Values(name)
+		switch name {
+		case "host":
+			values = []string{r.Host}
+		case "content-length":
+			if r.ContentLength >= 0 && len(values) == 0 {
+				values = []string{fmt.Sprint(r.ContentLength)}
+			}
+		}
+		folded := make([]string, len(values))
+		for i, v := range values {
+			folded[i] = strings.Join(strings.Fields(v), " ")
+		}
+		fmt.Fprintf(&b, "%s:%s\n", name, strings.Join(folded, ","))
+	}
+	return b.String()
+}
+
+// encode percent-encodes all but RFC 3986's unreserved characters and, in paths, the slash.
+func encode(s string, path bool) string {
+	const upper = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', strings.IndexByte("-_.~", c) >= 0, c == '/' && path:
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(upper[c>>4])
+			b.WriteByte(upper[c&15])
+		}
+	}
+	return b.String()
+}
