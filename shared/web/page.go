@@ -58,15 +58,15 @@ var templates = sync.OnceValue(func() map[string]*template.Template {
 	return all
 })
 
-// file is one asset.
-type file struct {
+// assetFile is one asset.
+type assetFile struct {
 	content     []byte
 	contentType string
 }
 
 // hashed gives the assets by the names they are served under, and those names by their own.
-var hashed = sync.OnceValues(func() (map[string]file, map[string]string) {
-	byHash, names := map[string]file{}, map[string]string{}
+var hashed = sync.OnceValues(func() (map[string]assetFile, map[string]string) {
+	byHash, names := map[string]assetFile{}, map[string]string{}
 	types := map[string]string{
 		".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 	}
@@ -82,12 +82,12 @@ var hashed = sync.OnceValues(func() (map[string]file, map[string]string) {
 		sum := sha256.Sum256(content)
 		ext := path.Ext(e.Name())
 		name := strings.TrimSuffix(e.Name(), ext) + "." + hex.EncodeToString(sum[:8]) + ext
-		byHash[name], names[e.Name()] = file{content, types[ext]}, name
+		byHash[name], names[e.Name()] = assetFile{content, types[ext]}, name
 	}
 	return byHash, names
 })
 
-func assets() map[string]file { byHash, _ := hashed(); return byHash }
+func assets() map[string]assetFile { byHash, _ := hashed(); return byHash }
 
 // render makes a page. p is the refusal to show on it, or nil.
 func (s *server) render(q *request, pg page, p *Problem) ([]byte, error) {

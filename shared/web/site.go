@@ -12,7 +12,7 @@ func Site() Function {
 		{Method: http.MethodGet, Pattern: "/{$}", Who: Anyone, Page: true, handle: root},
 		{Method: http.MethodGet, Pattern: "/assets/{name}", Who: Anyone, Page: true, handle: asset},
 		{Method: http.MethodGet, Pattern: "/health", Who: Anyone, handle: health},
-		{Method: http.MethodGet, Pattern: "/captcha", Who: Anyone, handle: captcha, Query: []Field{
+		{Method: http.MethodGet, Pattern: "/captcha", Who: Anyone, handle: newCaptcha, Query: []Field{
 			{Name: "purpose", Type: Text, Max: 32, OneOf: captchaPurposes}, {Name: "accountId", Type: Text, Max: maxAccountID},
 		}},
 		{Method: http.MethodGet, Pattern: "/.well-known/change-password", Who: Anyone, handle: wellKnownChangePassword},
@@ -39,7 +39,7 @@ var captchaPurposes = []string{
 	string(access.CaptchaLogin), string(access.CaptchaReset), string(access.CaptchaSingleUseCode),
 }
 
-func captcha(q *request) (reply, error) {
+func newCaptcha(q *request) (reply, error) {
 	purpose := access.CaptchaPurpose(q.query.text("purpose"))
 	if purpose == "" {
 		purpose = access.CaptchaLogin
