@@ -1,5 +1,7 @@
-// Package shortcode is about the codes that people type: single-use codes, reset codes and temporary passwords. Their alphabet is
-// Crockford's base32, which leaves out I, L, O and U; reading is forgiving (behaviour 2.2, details 20).
+// Package shortcode is about what people type off a mail or a screen: single-use codes, reset codes and temporary
+// passwords. Their alphabet is Crockford's base32, which leaves out I, L, O and U
+// (https://www.crockford.com/base32.html); reading is forgiving (api.md "Login names and codes"). It knows the form
+// only: whether a code is right is for others to say.
 package shortcode
 
 import (
@@ -11,22 +13,27 @@ import (
 
 const (
 	alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	// Length is how many characters a code has: 50 bits.
+
+	// Length is how many characters a code has: 50 bits (behaviour 2.2).
 	Length = 10
-	// temporaryLength is how many a temporary password has, its hyphens aside: 80 bits.
+
+	// temporaryLength is how many a temporary password has, its hyphens aside: 80 bits (details 20).
 	temporaryLength = 16
 )
 
-// FromBytes makes a code of the first 50 bits of b, which must be 7 bytes and more.
+// FromBytes makes a code of the first 50 bits of b, Length characters without a hyphen. If the bits are random, all
+// codes are equally likely. b has at least 7 bytes; FromBytes panics if it has fewer, for there is no weaker code to
+// fall back to.
 func FromBytes(b []byte) string { return encode(b, Length) }
 
-// encode takes 5 bits a character, so every character is equally likely.
+// encode writes the first n*5 bits of b, the highest bit first, 5 bits to a character: 32 characters, so that none is
+// likelier than another.
 func encode(b []byte, n int) string {
 	out := make([]byte, n)
 	for i := range n {
 		bit := i * 5
-		window := uint16(b[bit/8]) << 8
-		if bit/8+1 < len(b) {
+		window := uint16(b[bit/8]) << 8 // the 5 bits stand in one byte or in two
+		if bit%8 > 3 {
 			window |= uint16(b[bit/8+1])
 		}
 		out[i] = alphabet[window>>(11-bit%8)&31]
@@ -34,7 +41,8 @@ func encode(b []byte, n int) string {
 	return string(out)
 }
 
-// Format writes a code as people see it: ABCDE-FGHJK.
+// Format writes a code, as FromBytes and Parse give it, the way people see it: ABCDE-FGHJK. Whatever is not Length
+// bytes long comes back as it is.
 func Format(code string) string {
 	if len(code) != Length {
 		return code
@@ -42,34 +50,56 @@ func Format(code string) string {
 	return code[:Length/2] + "-" + code[Length/2:]
 }
 
-// Parse reads a code as typed: case, spaces and hyphens do not matter, O is 0, I and L are 1. ok is false for whatever does not
-// have exactly ten characters of the alphabet.
+// Parse reads a code as typed. Case does not matter, nor do white space and hyphens, wherever they stand, also those of
+// Unicode that mail programs put in their place; O is read as 0, I and L as 1. code is in the form of FromBytes. ok is
+// false, and code empty, unless exactly Length characters of the alphabet remain. It is safe for concurrent use, as all
+// of the package.
 func Parse(typed string) (code string, ok bool) { return read(typed, Length) }
 
 func read(typed string, n int) (string, bool) {
-	var b strings.Builder
+	out := make([]byte, 0, n)
 	for _, r := range typed {
-		if unicode.IsSpace(r) || r == '-' {
+		if separates(r) {
 			continue
 		}
-		switch r {
-		case 'o', 'O':
-			r = '0'
-		case 'i', 'I', 'l', 'L':
-			r = '1'
-		}
-		if 'a' <= r && r <= 'z' {
-			r -= 'a' - 'A'
-		}
-		if r > unicode.MaxASCII || strings.IndexByte(alphabet, byte(r)) < 0 || b.Len() == n {
+		c, ok := symbol(r)
+		if !ok || len(out) == n {
 			return "", false
 		}
-		b.WriteByte(byte(r))
+		out = append(out, c)
 	}
-	return b.String(), b.Len() == n
+	if len(out) != n {
+		return "", false
+	}
+	return string(out), true
 }
 
-// NewTemporary makes a temporary password of 80 random bits: ABCD-EFGH-JKMN-PQRS.
+// separates reports whether r is white space or a kind of hyphen: a dash, the minus sign, or the soft hyphen.
+func separates(r rune) bool {
+	return unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == '\u2212' || r == '\u00ad'
+}
+
+// symbol gives the character of the alphabet that r stands for. Only ASCII letters and digits stand for any: full-width
+// and other look-alikes are nothing that our mails hold.
+func symbol(r rune) (byte, bool) {
+	if r > unicode.MaxASCII {
+		return 0, false
+	}
+	c := byte(r)
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	switch c {
+	case 'O':
+		c = '0'
+	case 'I', 'L':
+		c = '1'
+	}
+	return c, strings.IndexByte(alphabet, c) >= 0
+}
+
+// NewTemporary makes a temporary password of 80 random bits, written ABCD-EFGH-JKMN-PQRS (details 20). It reads 10
+// bytes from random; an error is random's, wrapped.
 func NewTemporary(random io.Reader) (string, error) {
 	b := make([]byte, temporaryLength*5/8)
 	if _, err := io.ReadFull(random, b); err != nil {
@@ -78,7 +108,9 @@ func NewTemporary(random io.Reader) (string, error) {
 	return group(encode(b, temporaryLength)), nil
 }
 
-// ParseTemporary reads a temporary password as typed, as Parse does, and gives it as NewTemporary writes it.
+// ParseTemporary reads a temporary password as typed, as forgiving as Parse. canonical is the form in which
+// NewTemporary writes it: the one to compare, and the one that was hashed. ok is false, and canonical empty, unless
+// exactly 16 characters of the alphabet remain.
 func ParseTemporary(typed string) (canonical string, ok bool) {
 	s, ok := read(typed, temporaryLength)
 	if !ok {
@@ -87,4 +119,5 @@ func ParseTemporary(typed string) (canonical string, ok bool) {
 	return group(s), true
 }
 
-func group(s string) string { return strings.Join([]string{s[:4], s[4:8], s[8:12], s[12:]}, "-") }
+// group writes a temporary password in groups of four.
+func group(s string) string { return s[:4] + "-" + s[4:8] + "-" + s[8:12] + "-" + s[12:] }
