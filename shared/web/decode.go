@@ -29,6 +29,7 @@ const (
 	Int         FieldType = "int"  // a whole number
 	Ints        FieldType = "ints" // a list of whole numbers; in forms separated by commas or spaces
 	Time        FieldType = "time" // RFC 3339; a date alone means its beginning in UTC
+	Link        FieldType = "link" // where to go on to: never refused, what cannot be followed is ignored (api.md, GET /login)
 )
 
 // Field is one field of a body (JSON or form) or one query parameter. Bodies hold no others.
@@ -37,7 +38,7 @@ type Field struct {
 	Type     FieldType
 	Required bool     // it must be there, and not be empty
 	Blank    bool     // with Required: it may be empty, but must be there
-	Max      int      // of Text and Secret: how long, in bytes
+	Max      int      // of Text, Secret, NewPassword and Link: how long, in bytes
 	Low      int      // of Int, with High
 	High     int      // of Int: Low to High; 0: any
 	OneOf    []string // of Text: the values there are; empty counts as not given
@@ -74,8 +75,8 @@ var (
 	loginField     = Field{Name: "login", Type: Text, Required: true, Max: maxLogin}
 	captchaField   = Field{Name: "captcha", Type: Text, Max: maxCaptcha}
 	codeField      = Field{Name: "code", Type: Secret, Required: true, Max: maxCode}
-	continueField  = Field{Name: "continue", Type: Text, Max: maxContinue, FormOnly: true}
-	continueQuery  = []Field{{Name: "continue", Type: Text, Max: maxContinue}}
+	continueField  = Field{Name: "continue", Type: Link, Max: maxContinue, FormOnly: true}
+	continueQuery  = []Field{{Name: "continue", Type: Link, Max: maxContinue}}
 	pageQuery      = []Field{{Name: "limit", Type: Int, Low: 1, High: 200}, {Name: "cursor", Type: Text, Max: maxCursor}}
 )
 
@@ -148,6 +149,12 @@ func (v values) put(f Field, s string) []access.FieldError {
 			e.Params[params[i]] = params[i+1]
 		}
 		return []access.FieldError{e}
+	}
+	if f.Type == Link {
+		if utf8.ValidString(s) && len(s) <= f.Max {
+			v.of[f.Name] = s
+		}
+		return nil
 	}
 	if !utf8.ValidString(s) {
 		return refuse("not_utf8")

@@ -66,6 +66,11 @@ func TestFirstLoginByBrowser(t *testing.T) {
 	b.want(303, "/account", "GET", "/", "")
 	b.want(303, "/login?continue=%2Faccount%2Fsessions", "GET", "/account/sessions", "")
 	b.want(200, `name="continue" value="/account/sessions"`, "GET", "/login?continue=%2Faccount%2Fsessions", "")
+	for _, nowhere := range []string{"//evil.example", "%ff", "%00", strings.Repeat("a", 3000)} {
+		if a := b.want(200, "", "GET", "/login?continue="+nowhere, ""); strings.Contains(a.text, `name="continue"`) {
+			t.Errorf("continue=%.20s is not ignored", nowhere)
+		}
+	}
 	b.want(401, "<title>Error: ", "POST", "/login", posted("accountId", "demo", "login", "alice", "password", "x"))
 	b.want(303, "/new-password?continue=%2Faccount%2Fsessions", "POST", "/login",
 		posted("accountId", "demo", "login", "alice", "password", s.first, "continue", "/account/sessions"))
@@ -140,6 +145,28 @@ func TestReset(t *testing.T) {
 	link = s.lastMail(`(?m)^` + regexp.QuoteMeta(origin) + `/reset-confirm#(\S+)$`)
 	p.want(200, `{"next":"new_password"}`, "POST", "/reset-confirm", `{"token":"`+link+`"}`)
 	p.want(200, `{"next":"login"}`, "POST", "/new-password", `{"password":"`+firstPassword+`"}`)
+}
+
+// With two-factor authentication on, the page asks for a code and keeps the reset secret for the next try: a wrong code uses
+// nothing up, and what stood in the fragment of the link is known to the page alone.
+func TestResetWithTOTP(t *testing.T) {
+	s := newStand(t)
+	p := s.signedIn()
+	base32 := p.want(201, `"secret"`, "POST", "/account/totp", `{"password":"`+firstPassword+`"}`).said["secret"].(string)
+	p.want(200, `"period":60`, "POST", "/account/totp/confirm", `{"code":"`+s.code(base32)+`"}`)
+	s.now = s.now.Add(2 * time.Minute)
+
+	b := s.browser()
+	b.want(202, "submitted", "POST", "/reset-request", posted("accountId", "demo", "login", "alice"))
+	code := s.lastMail(`(?m)^([0-9A-Z]{5}-[0-9A-Z]{5})$`)
+	link := s.lastMail(`(?m)^` + regexp.QuoteMeta(origin) + `/reset-confirm#(\S+)$`)
+	a := b.want(401, `name="token" value="`+link+`"`, "POST", "/reset-confirm", posted("token", link))
+	if !strings.Contains(a.text, `id="f-totp"`) || strings.Contains(a.text, `id="f-code"`) {
+		t.Errorf("the page does not ask for the authenticator's code alone:\n%s", a.text)
+	}
+	b.want(401, `name="token" value="`+link+`"`, "POST", "/reset-confirm", posted("token", link, "totp", "000000"))
+	b.want(401, `name="code" value="`+code+`"`, "POST", "/reset-confirm", posted("accountId", "demo", "login", "alice", "code", code))
+	b.want(303, "/new-password", "POST", "/reset-confirm", posted("token", link, "totp", s.code(base32)))
 }
 
 // A single-use code lets in, and changes no credential.
