@@ -61,3 +61,11 @@ func loggedInCookies(l access.LoggedIn) []*http.Cookie {
 	}
 	return set
 }
+
+// cookie gives the one cookie of that name. Two of a name are none: which of them counts would be the sender's choice.
+func (q *request) cookie(name string) secret.Text {
+	if found := q.CookiesNamed(name); len(found) == 1 && len(found[0].Value) <= maxCookie {
+		return secret.New(found[0].Value)
+	}
+	return secret.Text{}
+}

@@ -36,36 +36,3 @@ func isOrigin(s string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil &&
 		u.Scheme+"://"+u.Host == s && !strings.ContainsAny(s, " ;,'\"")
 }
-
-// continueTo gives where a login continues: a path of this origin, or a URL of an application's origin. Anything else
-// is ignored and gives "" (api.md, GET /login).
-func (s *server) continueTo(raw string) string {
-	if raw == "" || len(raw) > maxContinue || strings.ContainsFunc(raw, func(r rune) bool {
-		return r <= 0x20 || r == 0x7f || r == '\\' // browsers read \ as /, and drop some controls
-	}) {
-		return ""
-	}
-	u, err := url.Parse(raw)
-	if err != nil || u.User != nil || u.Opaque != "" {
-		return ""
-	}
-	if u.Scheme == "" && u.Host == "" {
-		if strings.HasPrefix(raw, "/") && !strings.HasPrefix(raw, "//") {
-			return raw
-		}
-		return ""
-	}
-	origin := strings.ToLower(u.Scheme + "://" + u.Host)
-	for _, o := range s.AppOrigins {
-		if strings.EqualFold(o, origin) {
-			return raw
-		}
-	}
-	if strings.EqualFold(s.site, origin) {
-		return raw
-	}
-	return ""
-}
-
-// maxContinue is the longest address that a login continues to, in bytes.
-const maxContinue = 2048

@@ -69,7 +69,8 @@ func administration(at string) []Route {
 			{Name: "preset", Type: Text, OneOf: presetNames(), Max: 64},
 			{Name: "after", Type: Text, OneOf: afterSaved, Max: 32},
 		}},
-		{Method: http.MethodPut, Pattern: at + "/policy", handle: setPolicy, form: policyForm, Query: policyQuery, Body: policyFields},
+		{Method: http.MethodPut, Pattern: at + "/policy", handle: setPolicy, form: policyForm,
+			Query: policyQuery, Body: policyFields},
 		{Method: http.MethodGet, Pattern: at + "/policy/presets", handle: policyPresets},
 		{Method: http.MethodGet, Pattern: at + "/settings", handle: getSettings,
 			Query: []Field{{Name: "after", Type: Text, OneOf: afterSaved, Max: 32}}},
@@ -257,8 +258,10 @@ var policyFields = []Field{
 }
 
 var (
-	captchaModes    = []string{string(access.CaptchaOff), string(access.CaptchaAfterFailures), string(access.CaptchaAlways)}
-	totpModes       = []string{string(access.TOTPOptional), string(access.TOTPRequiredAdministrators), string(access.TOTPRequired)}
+	captchaModes = []string{string(access.CaptchaOff), string(access.CaptchaAfterFailures), string(access.CaptchaAlways)}
+	totpModes    = []string{
+		string(access.TOTPOptional), string(access.TOTPRequiredAdministrators), string(access.TOTPRequired),
+	}
 	resetDeliveries = []string{string(access.ResetByCode), string(access.ResetByTemporaryPassword)}
 )
 

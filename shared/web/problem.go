@@ -1,7 +1,7 @@
 package web
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -85,6 +85,11 @@ var kinds = []kind{
 	{isUnavailable, http.StatusServiceUnavailable, "unavailable"},
 }
 
+// isUnavailable reports whether a request ended because its time or its client did.
+func isUnavailable(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
 // kindOf finds the row of an error.
 func kindOf(err error) (kind, bool) {
 	for _, k := range kinds {
@@ -159,7 +164,7 @@ func (s *server) refuse(q *request, err error) answer {
 	if q.html {
 		return s.refusePage(q, p)
 	}
-	body, err := encodeJSON(p)
+	body, err := json.Marshal(p)
 	if err != nil {
 		body = nil // unreachable: a Problem is plain text and a challenge
 	}
@@ -205,7 +210,7 @@ func (s *server) refusePage(q *request, p *Problem) answer {
 	body, err := s.render(q, shown, p)
 	if err != nil {
 		s.Log.ErrorContext(q.Context(), "render", "requestId", q.id, "page", shown.name, "error", err)
-		body, _ = encodeJSON(p)
+		body, _ = json.Marshal(p)
 		return answer{p.Status, p.header("application/problem+json"), body}
 	}
 	h := p.header("text/html; charset=utf-8")
@@ -240,11 +245,3 @@ func (q *request) newPasswordField() string {
 
 // seconds rounds up: whoever waits so long has waited long enough.
 func seconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }
-
-func encodeJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	if err := json.NewEncoder(&b).Encode(v); err != nil {
-		return nil, err
-	}
-	return trimmed(&b), nil
-}

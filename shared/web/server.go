@@ -11,16 +11,14 @@
 //
 // # Where things are
 //
-// A file per AWS function holds its routes and handlers: login.go, single_use_code.go, reset_request.go,
-// reset_confirm.go, session.go, account.go, totp_setup.go, manage.go, admin.go, site.go. Bodies are decoded in decode.go,
-// cookies are in cookie.go, headers in header.go, pages in page.go with pages/ and assets/.
+// A file per AWS function holds its routes and handlers: login.go, single_use_code.go, reset_request.go, reset_confirm.go,
+// session.go, account.go, totp_setup.go, manage.go, admin.go, site.go. routes.go gathers them, authorize.go decides who may
+// ask, decode.go reads bodies, reply.go makes answers and problem.go refusals. Cookies are in cookie.go, headers in
+// header.go, pages in page.go with pages/ and assets/; what people read is in package languages.
 package web
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -37,7 +35,6 @@ import (
 
 	"postern/shared/access"
 	"postern/shared/languages"
-	"postern/shared/secret"
 )
 
 // Config is what the HTTP side works with.
@@ -217,24 +214,6 @@ type request struct {
 	body      values
 }
 
-// reply is what a handler has to say. Browsers get the page, or are sent to next; others get status and JSON.
-type reply struct {
-	status  int // 0: 200
-	json    any // nil: no body
-	page    page
-	next    string // where a browser goes instead of seeing a page: a path of Postern, or an allowed URL
-	cookies []*http.Cookie
-	header  http.Header
-	raw     []byte // a body that is neither JSON nor a page; its type is in header
-}
-
-// answer is a reply made ready to be sent.
-type answer struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
 func (s *server) serve(w http.ResponseWriter, r *http.Request, methods map[string]*Route) {
 	start := s.Now()
 	q := &request{Request: r, s: s, id: s.RequestID(r), text: languageOf(r)}
@@ -392,74 +371,6 @@ func mediaType(h http.Header, empty bool) (form bool, err error) {
 	return false, errMediaType
 }
 
-// authorize decides whether the caller may ask this route at all, and remembers who it is.
-func (s *server) authorize(q *request) error {
-	switch q.route.Who {
-	case Anyone:
-		return nil
-	case PendingLogin:
-		if q.cookie(pendingCookie).Empty() {
-			return access.ErrNotSignedIn
-		}
-		return nil
-	case NewPasswordOwed:
-		if q.cookie(resetCookie).Empty() && q.cookie(sessionCookie).Empty() {
-			return access.ErrNotSignedIn
-		}
-		var err error
-		q.prompt, err = s.Service.NewPasswordPrompt(q.Context(), q.cookie(resetCookie), q.cookie(sessionCookie))
-		return err
-	case SignedIn, Administrator:
-		return s.authenticate(q)
-	case IAM:
-		name, ok := s.Principal(q.Request)
-		if !ok || name == "" {
-			return access.ErrForbidden
-		}
-		q.actor, q.accountID = access.Actor{Name: name}, q.PathValue("accountId")
-		return nil
-	}
-	return fmt.Errorf("route %s %s says nothing of who may ask", q.Method, q.route.Pattern)
-}
-
-func (s *server) authenticate(q *request) error {
-	token := q.cookie(sessionCookie)
-	if token.Empty() {
-		return access.ErrNotSignedIn
-	}
-	id, err := s.Service.Authenticate(q.Context(), token)
-	if err != nil {
-		return err
-	}
-	q.identity, q.actor, q.accountID = id, id.Actor(), id.View.AccountID
-	return admit(q.route, id.View)
-}
-
-// admit decides whether a session may ask a route (security 26).
-func admit(r *Route, v access.SessionView) error {
-	switch {
-	case v.Kind == access.SessionChangeOnly:
-		if r.Who != SignedIn || !slices.Contains(r.Owed, v.Next) {
-			return &access.ChangeRequiredError{Next: v.Next}
-		}
-	case r.Who == Administrator:
-		if v.Kind != access.SessionFull || v.Role != access.RoleAdministrator {
-			return access.ErrForbidden
-		}
-	case !slices.Contains(r.Kinds, v.Kind):
-		return access.ErrForbidden
-	}
-	return nil
-}
-
-// cookie gives the one cookie of that name. Two of a name are none: which of them counts would be the sender's choice.
-func (q *request) cookie(name string) secret.Text {
-	if found := q.CookiesNamed(name); len(found) == 1 && len(found[0].Value) <= maxCookie {
-		return secret.New(found[0].Value)
-	}
-	return secret.Text{}
-}
-
 func (q *request) client() access.Client {
 	return access.Client{
 		Address: q.s.ClientAddress(q.Request), UserAgent: q.UserAgent(), Browser: q.cookie(deviceCookie),
@@ -473,123 +384,3 @@ func (q *request) account() string {
 	}
 	return q.s.FixedAccountID
 }
-
-// finish makes a reply ready to be sent.
-func (s *server) finish(q *request, r reply) (answer, error) {
-	a := answer{status: r.status, header: http.Header{}}
-	if a.status == 0 {
-		a.status = http.StatusOK
-	}
-	for k, v := range r.header {
-		a.header[k] = v
-	}
-	for _, c := range r.cookies {
-		a.header.Add("Set-Cookie", c.String())
-	}
-	var err error
-	switch {
-	case q.html && r.next != "":
-		a.status = http.StatusSeeOther
-		a.header.Set("Location", s.location(r.next))
-	case r.page.name != "" && (q.html || r.json == nil):
-		a.body, err = s.render(q, r.page, nil)
-		a.header.Set("Content-Type", "text/html; charset=utf-8")
-		a.header.Set("Content-Language", q.text.Tag())
-	case r.json != nil:
-		a.body, err = encodeJSON(r.json)
-		a.header.Set("Content-Type", "application/json")
-	default:
-		a.body = r.raw
-	}
-	return a, err
-}
-
-// onward gives where a browser goes once nothing more is owed: where the login was to continue, or the account page.
-func (q *request) onward() string {
-	c := q.continueTo()
-	switch {
-	case c == "":
-		return "/account"
-	case strings.HasPrefix(c, "/") && q.s.base != "":
-		return q.s.site + c // it holds the base path already
-	}
-	return c
-}
-
-// continueTo gives where the login is to continue, from the form or from the address of its page; "" for nowhere.
-func (q *request) continueTo() string {
-	if c := q.s.continueTo(q.body.text("continue")); c != "" {
-		return c
-	}
-	return q.s.continueTo(q.query.text("continue"))
-}
-
-// step answers one step of a login or of a forced change: what comes next, the cookies for it, and the page.
-func (q *request) step(l access.LoggedIn) reply {
-	said := map[string]any{"next": l.Next}
-	if l.Next == access.NextNewPassword {
-		said["reason"] = l.Reason
-	}
-	if l.Session != nil && l.Next == access.NextDone {
-		said["session"] = l.Session
-	}
-	r := reply{json: said, cookies: loggedInCookies(l), next: q.onward()}
-	if l.Next != access.NextDone {
-		r.next = q.carryOn(pathOf[l.Next])
-	}
-	return r
-}
-
-// carryOn adds where the login is to continue to the address of its next step.
-func (q *request) carryOn(path string) string {
-	if c := q.continueTo(); c != "" {
-		return path + "?continue=" + url.QueryEscape(c)
-	}
-	return path
-}
-
-// location makes a path of Postern one that the browser knows, base path included; other URLs stay.
-func (s *server) location(next string) string {
-	if strings.HasPrefix(next, "/") {
-		return s.base + next
-	}
-	return next
-}
-
-// wantsHTML reports whether a client prefers a page: text/html is named, and not less wanted than JSON. "*/*" alone is a
-// program.
-func wantsHTML(r *http.Request) bool {
-	html, json := -1.0, 0.0
-	for _, line := range r.Header.Values("Accept") {
-		for part := range strings.SplitSeq(line, ",") {
-			name, params, err := mime.ParseMediaType(part)
-			if err != nil {
-				continue
-			}
-			weight := 1.0
-			if q, err := strconv.ParseFloat(params["q"], 64); err == nil {
-				weight = q
-			}
-			switch name {
-			case "text/html":
-				html = weight
-			case "application/json", "application/problem+json":
-				json = max(json, weight)
-			}
-		}
-	}
-	return html > 0 && html >= json
-}
-
-// isUnavailable reports whether a request ended because its time or its client did.
-func isUnavailable(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-}
-
-// pathOf gives the page of each next step.
-var pathOf = map[access.Next]string{
-	access.NextDone: "/account", access.NextTOTP: "/login/totp", access.NextNewPassword: "/new-password",
-	access.NextTOTPSetup: "/account/totp", access.NextLogin: "/login",
-}
-
-func trimmed(b *bytes.Buffer) []byte { return bytes.TrimRight(b.Bytes(), "\n") }
