@@ -293,11 +293,13 @@ func (st *guarded) limited() bool { return st.rowLeft <= 0 }
 // for a code later is not looked up; for an unknown name twice as well, so that it costs the same.
 func (st *guarded) failed(client Client, now time.Time, random io.Reader) (changes, error) {
 	o := &st.operator
-	aliases := []string{st.name.Canonical, st.name.Canonical + "\x00"}
+	var aliases []string
 	if o.exists() {
 		username, _ := canonicalName(o.Username)
 		email, _ := canonicalName(o.Email)
 		aliases = []string{username, email}
+	} else {
+		aliases = []string{st.name.Canonical, st.name.Canonical + " "}
 	}
 	var left changes
 	for _, p := range []string{failuresOfName(o.AccountID, aliases[0]), failuresOfName(o.AccountID, aliases[1]), failuresOfNetwork(client)} {

@@ -1,23 +1,25 @@
-// Package totp is about time-based one-time passwords (RFC 6238): which time step a code belongs to, and what an app is told.
+// Package totp is about time-based one-time passwords (RFC 6238): which time step a code belongs to (this file), and
+// what an authenticator app is told (provisioning.go). It keeps nothing and has no clock; all of it is safe for
+// concurrent use.
+//
+// The codes come from the generator of github.com/pquerna/otp, with explicit counters. Its Validate is not used: it
+// takes a tolerance in whole steps (three minutes, at a period of 60 s), trims what was typed, accepts an empty secret,
+// and does not tell which step matched, so that nobody could see to it that a code is accepted once.
 package totp
 
 import (
 	"crypto/subtle"
-	"encoding/base32"
 	"fmt"
 	"io"
-	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
-	"github.com/boombuler/barcode/qr"
 	"github.com/pquerna/otp"
 	"github.com/pquerna/otp/hotp"
 )
 
-// Algorithm is the hash of a credential.
+// Algorithm is the hash function of a credential.
 type Algorithm string
 
 // The algorithms (RFC 6238, section 1.2).
@@ -30,85 +32,23 @@ const (
 // Tolerance is how far an operator's clock may be off, each way (behaviour 6.2).
 const Tolerance = 30 * time.Second
 
-// SecretSize is the size of a new secret, in bytes (RFC 4226, section 4, R6: 160 bits recommended).
-const SecretSize = 20
+// Sizes of secrets in bytes.
+const (
+	SecretSize    = 20 // of a new one (RFC 4226, section 4, R6, recommends 160 bits)
+	MinSecretSize = 16 // with less, no code matches (R6 requires 128 bits)
+)
 
-// Credential is what codes are computed from. It is a value; nothing of it changes.
-type Credential struct {
-	Secret    []byte
-	Period    time.Duration // 30 s or 60 s
-	Digits    int           // 6 to 8
-	Algorithm Algorithm     // empty: SHA1
-	LastStep  int64         // the last step that was accepted
-}
+// Secret is the key that an app or a token shares with Postern. Printed, logged or marshalled as text or JSON it shows
+// "[redacted]"; an unexported field of this type is out of its reach.
+type Secret []byte
 
-// Match reports which time step code belongs to, of those that the interval from now-Tolerance to now+Tolerance touches:
-// two steps of 60 s, three of 30 s (RFC 6238, section 5.2). code is c.Digits ASCII digits, spaces already removed; anything
-// else matches nothing. A step not after c.LastStep never matches: a code is good once. The time taken depends on neither
-// code nor outcome. Match changes nothing; whoever lets the operator in stores step in the same commit. It is safe for
-// concurrent use.
-func (c Credential) Match(code string, now time.Time) (step int64, ok bool) {
-	step, ok = c.find(code, now)
-	return step, ok && step > c.LastStep
-}
+// Format writes "[redacted]" for every verb and flag.
+func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[redacted]") }
 
-// Replayed reports whether code is right, but of a step that is not after the last accepted one: nobody guessed it.
-func (c Credential) Replayed(code string, now time.Time) bool {
-	step, ok := c.find(code, now)
-	return ok && step <= c.LastStep
-}
+// MarshalText gives "[redacted]", which is also what encoding/json and log/slog show.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
-// find compares with every live step, later ones last, so that the latest step that fits is the one.
-func (c Credential) find(code string, now time.Time) (step int64, ok bool) {
-	period := int64(c.Period / time.Second)
-	if period <= 0 || len(c.Secret) == 0 {
-		return 0, false
-	}
-	first := floor(now.Add(-Tolerance).Unix(), period)
-	last := floor(now.Add(Tolerance).Unix(), period)
-	for s := first; s <= last; s++ {
-		want := c.Code(s)
-		if subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 && want != "" {
-			step, ok = s, true
-		}
-	}
-	return step, ok
-}
-
-func floor(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
-
-// Code computes the code of a step; "" for a credential that can have none.
-func (c Credential) Code(step int64) string {
-	algorithm, ok := map[Algorithm]otp.Algorithm{
-		"": otp.AlgorithmSHA1, SHA1: otp.AlgorithmSHA1, SHA256: otp.AlgorithmSHA256, SHA512: otp.AlgorithmSHA512,
-	}[c.Algorithm]
-	if !ok || step < 0 || c.Digits < 6 || c.Digits > 8 {
-		return ""
-	}
-	code, err := hotp.GenerateCodeCustom(Base32(c.Secret), uint64(step), hotp.ValidateOpts{Digits: otp.Digits(c.Digits), Algorithm: algorithm})
-	if err != nil {
-		return ""
-	}
-	return code
-}
-
-// Clean removes the spaces around and inside a typed code (api.md "Login names and codes").
-func Clean(typed string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return -1
-		}
-		return r
-	}, typed)
-}
-
-// NewSecret makes a secret of SecretSize random bytes.
+// NewSecret makes a secret of SecretSize bytes read from random. An error is random's, wrapped.
 func NewSecret(random io.Reader) ([]byte, error) {
 	s := make([]byte, SecretSize)
 	if _, err := io.ReadFull(random, s); err != nil {
@@ -117,59 +57,100 @@ func NewSecret(random io.Reader) ([]byte, error) {
 	return s, nil
 }
 
-// Detect finds out which period the app counts in: 60 seconds as it was told, or 30 as some do whatever they are told
-// (behaviour 6.2).
+// Credential is what codes are computed from and compared with. It is a value: no method changes it. One that is out of
+// the ranges below has no codes, so nothing matches.
+type Credential struct {
+	Secret    Secret        // MinSecretSize bytes or more
+	Period    time.Duration // 30 s or 60 s
+	Digits    int           // 6 to 8
+	Algorithm Algorithm     // empty: SHA1
+	LastStep  int64         // the last step that was accepted, counted from 1970; 0: none yet
+}
+
+// Match reports which time step code belongs to, of those that the interval from now-Tolerance to now+Tolerance
+// touches: two steps of 60 s, three of 30 s (RFC 6238, section 5.2). code is c.Digits ASCII digits, spaces already
+// removed (see [Clean]); anything else matches nothing. A step not after c.LastStep never matches: a code is good once.
+//
+// The time taken depends on neither code nor outcome. Match changes nothing; whoever lets the operator in stores step
+// in the same commit, on condition that LastStep is still what it was.
+func (c Credential) Match(code string, now time.Time) (step int64, ok bool) {
+	step, ok = c.find(code, now)
+	if !ok || step <= c.LastStep {
+		return 0, false
+	}
+	return step, true
+}
+
+// Replayed reports whether code would match, but for its step, which is not after c.LastStep. It opens nothing; but
+// whoever typed it did not guess, so it is not to be counted among wrong codes (behaviour 6.3): people press a button
+// twice.
+func (c Credential) Replayed(code string, now time.Time) bool {
+	step, ok := c.find(code, now)
+	return ok && step <= c.LastStep
+}
+
+// find compares code with those of all live steps, always all of them. Of two steps that happen to have the same code
+// the later one counts.
+func (c Credential) find(code string, now time.Time) (step int64, ok bool) {
+	if c.Period != 30*time.Second && c.Period != 60*time.Second {
+		return 0, false
+	}
+	for s := stepAt(now.Add(-Tolerance), c.Period); s <= stepAt(now.Add(Tolerance), c.Period); s++ {
+		want := c.Code(s)
+		if want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
+			step, ok = s, true
+		}
+	}
+	return step, ok
+}
+
+// stepAt is the step that t stands in. Times before 1970 are in steps below 0, of which there are no codes.
+func stepAt(t time.Time, period time.Duration) int64 {
+	seconds, length := t.Unix(), int64(period/time.Second)
+	if seconds < 0 {
+		return -1
+	}
+	return seconds / length
+}
+
+// Code computes the code of a step (RFC 6238, section 4). It is "" for a step below 0 and for a credential out of
+// range; the period plays no part.
+func (c Credential) Code(step int64) string {
+	algorithm, known := map[Algorithm]otp.Algorithm{
+		"": otp.AlgorithmSHA1, SHA1: otp.AlgorithmSHA1, SHA256: otp.AlgorithmSHA256, SHA512: otp.AlgorithmSHA512,
+	}[c.Algorithm]
+	if !known || step < 0 || c.Digits < 6 || c.Digits > 8 || len(c.Secret) < MinSecretSize {
+		return ""
+	}
+	code, err := hotp.GenerateCodeCustom(Base32(c.Secret), uint64(step), hotp.ValidateOpts{
+		Digits: otp.Digits(c.Digits), Algorithm: algorithm,
+	})
+	if err != nil {
+		return "" // only a secret that is not base32 could fail
+	}
+	return code
+}
+
+// Detect finds out in which period an app counts that was told 60 seconds: in that one, or in 30 as some do whatever
+// they are told (behaviour 6.2). secret and code are those of a credential being set up: six digits, SHA1, no step
+// accepted yet. ok is false if code is right in neither.
 func Detect(secret []byte, code string, now time.Time) (period time.Duration, step int64, ok bool) {
-	for _, period := range []time.Duration{time.Minute, 30 * time.Second} {
-		if step, ok := (Credential{Secret: secret, Period: period, Digits: 6}).Match(code, now); ok {
+	for _, period := range []time.Duration{60 * time.Second, 30 * time.Second} {
+		c := Credential{Secret: secret, Period: period, Digits: 6, Algorithm: SHA1}
+		if step, ok := c.Match(code, now); ok {
 			return period, step, true
 		}
 	}
 	return 0, 0, false
 }
 
-// Base32 writes a secret as apps take it (RFC 4648, section 6), without padding.
-func Base32(secret []byte) string {
-	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret)
-}
-
-// URI is the provisioning URI that apps read from a QR code. issuer and label are shown by the app.
-func URI(issuer, label string, c Credential) string {
-	escape := func(s string) string {
-		return strings.ReplaceAll(url.QueryEscape(strings.ReplaceAll(s, ":", " ")), "+", "%20")
-	}
-	algorithm := c.Algorithm
-	if algorithm == "" {
-		algorithm = SHA1
-	}
-	return "otpauth://totp/" + escape(issuer) + ":" + escape(label) + "?secret=" + Base32(c.Secret) + "&issuer=" + escape(issuer) +
-		"&algorithm=" + string(algorithm) + "&digits=" + strconv.Itoa(c.Digits) + "&period=" + strconv.Itoa(int(c.Period/time.Second))
-}
-
-// QR draws a URI as an SVG of one path on white, with the quiet zone of four modules that readers need.
-func QR(uri string) (svg string, err error) {
-	code, err := qr.Encode(uri, qr.M, qr.Auto)
-	if err != nil {
-		return "", fmt.Errorf("encode QR code: %w", err)
-	}
-	const quiet = 4
-	size := code.Bounds().Dx()
-	var path strings.Builder
-	for y := range size {
-		for x := 0; x < size; x++ {
-			run := 0
-			for x+run < size && dark(code.At(x+run, y).RGBA()) {
-				run++
-			}
-			if run > 0 {
-				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x+quiet, y+quiet, run, run)
-				x += run
-			}
+// Clean removes white space around and inside a typed code, as apps show it in groups (api.md "Login names and codes").
+// Nothing else is forgiven.
+func Clean(typed string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
 		}
-	}
-	full := size + 2*quiet
-	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="QR code" shape-rendering="crispEdges">`+
-		`<path fill="#fff" d="M0 0h%dv%dH0z"/><path fill="#000" d="%s"/></svg>`, full, full, full, full, path.String()), nil
+		return r
+	}, typed)
 }
-
-func dark(r, _, _, _ uint32) bool { return r < 0x8000 }

@@ -1,0 +1,171 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"postern/shared/mail"
+	"postern/shared/store"
+)
+
+// Violations reads everything that is stored of an account, straight from the store, and lists what must not be
+// (security.md 1): every part of a use case is there, or none.
+func Violations(ctx context.Context, s *Service, st store.Store, accountID string) []string {
+	var bad []string
+	say := func(format string, args ...any) { bad = append(bad, fmt.Sprintf(format, args...)) }
+	all := func(t store.Table, partition, prefix string) []store.Item {
+		q := store.Query{Table: t, Partition: partition, Prefix: prefix, Limit: 1000}
+		page, err := st.Query(ctx, q)
+		if err != nil {
+			say("query %s: %v", t, err)
+		}
+		return page.Items
+	}
+	read := func(item store.Item, r record) {
+		if err := s.decode(ctx, item, r); err != nil {
+			say("decode %s: %v", item.Key, err)
+		}
+	}
+
+	var notices []*notice
+	for _, item := range all(store.Notices, accountID, "") {
+		n := &notice{AccountID: accountID, ID: item.Sort}
+		read(item, n)
+		notices = append(notices, n)
+	}
+	var mails []*outboxItem
+	for _, item := range all(store.Outbox, accountID, "") {
+		m := &outboxItem{AccountID: accountID, ID: item.Sort}
+		read(item, m)
+		if m.Kind == outboxMail {
+			mails = append(mails, m)
+		}
+	}
+	noticed := func(operatorID string, at time.Time, types ...NoticeType) bool {
+		return slices.ContainsFunc(notices, func(n *notice) bool {
+			return n.OperatorID == operatorID && n.At.Equal(at) && slices.Contains(types, n.Type)
+		})
+	}
+	// What is told by mail is noted, and the other way round, in the same moment.
+	told := map[NoticeType]mail.Template{
+		NoticeResetRequested: mail.Reset, NoticePasswordReset: mail.PasswordWasReset,
+		NoticePasswordResetByAdmin: mail.PasswordResetByAdministrator, NoticePasswordExpired: mail.PasswordExpired,
+		NoticeTOTPEnabled: mail.TOTPEnabled, NoticeTOTPRemoved: mail.TOTPRemoved,
+		NoticeTOTPDisabledByAdmin: mail.TOTPDisabledByAdministrator, NoticeTOTPBlocked: mail.TOTPBlocked,
+		NoticeLoginLimited: mail.LoginLimited,
+	}
+	for t, template := range told {
+		for _, n := range notices {
+			if n.Type == t && !slices.ContainsFunc(mails, func(m *outboxItem) bool {
+				return m.Template == template && m.OperatorID == n.OperatorID && m.QueuedAt.Equal(n.At)
+			}) {
+				say("notice %s of %s without its mail", t, n.At)
+			}
+		}
+		for _, m := range mails {
+			if m.Template == template && !noticed(m.OperatorID, m.QueuedAt, t) {
+				say("mail %s of %s without its notice", template, m.QueuedAt)
+			}
+		}
+	}
+
+	names := map[string]string{} // sort key to operatorId
+	for _, item := range all(store.Operators, accountID, "") {
+		id, _ := item.Fields["operatorId"].(store.Text)
+		names[item.Sort] = string(id)
+	}
+	active := 0
+	for sort, id := range names {
+		if !strings.HasPrefix(sort, string(nameUsername)) {
+			continue
+		}
+		o := &operator{AccountID: accountID, ID: id}
+		items, err := st.Get(ctx, o.key())
+		if err != nil || !items[0].Exists() {
+			say("name %s points to nobody (%v)", sort, err)
+			continue
+		}
+		read(items[0], o)
+		for _, n := range o.names() {
+			k := n.key().Sort
+			if names[k] != o.ID {
+				say("%s is not found as %s", o.Username, k)
+			}
+			delete(names, k)
+		}
+		if o.Role == RoleAdministrator && o.State == StateActive {
+			active++
+		}
+		if !o.Password.ChangedAt.IsZero() && !noticed(o.ID, o.Password.ChangedAt, NoticeOperatorCreated, NoticePasswordChanged,
+			NoticePasswordReset, NoticePasswordResetByAdmin) {
+			say("password of %s changed at %s without a notice", o.Username, o.Password.ChangedAt)
+		}
+		second, bumps := NoticeType(""), map[time.Time]bool{}
+		for _, n := range notices {
+			if n.OperatorID != o.ID {
+				continue
+			}
+			switch n.Type {
+			case NoticeTOTPEnabled, NoticeTOTPRemoved, NoticeTOTPDisabledByAdmin:
+				second = n.Type
+				bumps[n.At] = true
+			case NoticePasswordChanged, NoticePasswordReset, NoticePasswordResetByAdmin, NoticeOperatorDisabled, NoticeOperatorEnabled:
+				bumps[n.At] = true
+			}
+		}
+		if o.TOTP.Enabled != (second == NoticeTOTPEnabled) {
+			say("TOTP of %s is %t, and the last notice of it %q", o.Username, o.TOTP.Enabled, second)
+		}
+		if int(o.CredentialVersion)-1 < len(bumps) {
+			say("%s has credential version %d after %d changes", o.Username, o.CredentialVersion, len(bumps))
+		}
+		reset := &mailedCode{AccountID: accountID, OperatorID: id, Kind: resetCode}
+		if items, err := st.Get(ctx, reset.key()); err == nil {
+			read(items[0], reset)
+		}
+		if reset.exists() && reset.Used && reset.CredentialVersion == o.CredentialVersion {
+			say("reset of %s was used, and nothing changed", o.Username)
+		}
+	}
+	for sort := range names {
+		say("name %s belongs to nobody", sort)
+	}
+	count := &administrators{AccountID: accountID}
+	if items, err := st.Get(ctx, count.key()); err == nil {
+		read(items[0], count)
+	}
+	if count.Active != active {
+		say("%d active administrators, and %d counted", active, count.Active)
+	}
+	return bad
+}
+
+// SplitDisableTOTP is DisableTOTP as it must not be written: in two commits. The crash matrix has to catch it.
+func (s *Service) SplitDisableTOTP(ctx context.Context, by Actor, accountID, operatorID string) error {
+	_, err := commit(ctx, s, func(time.Time) (struct{}, changes, error) {
+		st, err := s.loadAdministered(ctx, accountID, operatorID)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		if !st.operator.TOTP.Enabled {
+			return struct{}{}, nil, &ConflictError{Reason: "no_totp"}
+		}
+		st.operator.removeTOTP()
+		return struct{}{}, changes{put(&st.operator)}, nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = commit(ctx, s, func(now time.Time) (struct{}, changes, error) {
+		st, err := s.loadAdministered(ctx, accountID, operatorID)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		told, err := tell(mail.TOTPDisabledByAdministrator, NoticeTOTPDisabledByAdmin, by, &st.operator, now, s.random)
+		return struct{}{}, told, err
+	})
+	return err
+}
