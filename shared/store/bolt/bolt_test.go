@@ -1,0 +1,159 @@
+package bolt_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"postern/shared/limit"
+	"postern/shared/store"
+	"postern/shared/store/bolt"
+	"postern/shared/store/storetest"
+)
+
+func open(t testing.TB, path string) *bolt.Store {
+	t.Helper()
+	s, err := bolt.Open(path)
+	if err != nil {
+		t.Fatalf("Open: %v", err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "db")) })
+}
+
+func put(k string, expires time.Time) store.Change {
+	return store.Put(store.Item{Key: store.Key{Table: store.Sessions, Partition: "p", Sort: k}, Expires: expires, Fields: store.Fields{"x": store.Text(k)}}, store.Any)
+}
+
+// What was committed is there when the file is opened again.
+func TestReopen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	s := open(t, path)
+	if err := s.Commit(t.Context(), "c1", put("a", time.Time{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	items, err := open(t, path).Get(t.Context(), store.Key{Table: store.Sessions, Partition: "p", Sort: "a"})
+	if err != nil || !items[0].Exists() {
+		t.Errorf("after opening again: %+v, %v", items, err)
+	}
+}
+
+func TestSecondProcessIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	open(t, path)
+	if _, err := bolt.Open(path); !errors.Is(err, bolt.ErrLocked) {
+		t.Errorf("second Open: got %v, want %v", err, bolt.ErrLocked)
+	}
+}
+
+// A closed store does nothing and says so; what was under way is done or refused, and nothing hangs.
+func TestClose(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	s := open(t, path)
+	var wg sync.WaitGroup
+	errs := make([]error, 50)
+	for i := range errs {
+		wg.Go(func() { errs[i] = s.Commit(t.Context(), fmt.Sprint("c", i), put(fmt.Sprint(i), time.Time{})) })
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	wg.Wait()
+	s = open(t, path)
+	for i, err := range errs {
+		items, getErr := s.Get(t.Context(), store.Key{Table: store.Sessions, Partition: "p", Sort: fmt.Sprint(i)})
+		if getErr != nil {
+			t.Fatal(getErr)
+		}
+		if err != nil && !errors.Is(err, store.ErrUnavailable) || (err == nil) != items[0].Exists() {
+			t.Errorf("commit %d: %v, and there: %t", i, err, items[0].Exists())
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Get(t.Context(), store.Key{Table: store.Sessions, Partition: "p", Sort: "1"}); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("Get after Close: got %v, want %v", err, store.ErrUnavailable)
+	}
+}
+
+// Housekeeping removes what has expired, in portions, and nothing else.
+func TestSweep(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "db"))
+	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	for i := range 10 {
+		if err := s.Commit(t.Context(), fmt.Sprint("c", i), put(fmt.Sprint(i), now.Add(time.Duration(i-5)*time.Second))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Commit(t.Context(), "never", put("never", time.Time{})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Take(t.Context(), limit.Budget{Key: "b", Burst: 1, Every: time.Second}, 1, now.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{4, 3, 0} {
+		if n, err := s.Sweep(t.Context(), now, 4); err != nil || n != want {
+			t.Errorf("Sweep: %d, %v, want %d", n, err, want)
+		}
+	}
+	page, err := s.Query(t.Context(), store.Query{Table: store.Sessions, Partition: "p", Limit: 100})
+	if err != nil || len(page.Items) != 5 {
+		t.Errorf("left: %d items, %v, want 5", len(page.Items), err)
+	}
+}
+
+// A request that is refused leaves alone those that share its transaction.
+func TestGroupCommit(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "db"))
+	var wg sync.WaitGroup
+	errs := make([]error, 200)
+	for i := range errs {
+		wg.Go(func() {
+			expect := store.Absent
+			if i%2 == 1 {
+				expect = 7
+			}
+			k := store.Key{Table: store.Codes, Partition: "p", Sort: fmt.Sprint(i)}
+			errs[i] = s.Commit(t.Context(), fmt.Sprint("c", i), store.Put(store.Item{Key: k}, expect))
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if i%2 == 0 && err != nil || i%2 == 1 && !errors.Is(err, store.ErrConflict) {
+			t.Errorf("commit %d: %v", i, err)
+		}
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, writers := range []int{1, 16} {
+		b.Run(fmt.Sprint(writers, " writers"), func(b *testing.B) {
+			s := open(b, filepath.Join(b.TempDir(), "db"))
+			b.SetParallelism(writers)
+			var mu sync.Mutex
+			n := 0
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					mu.Lock()
+					n++
+					id := fmt.Sprint(n)
+					mu.Unlock()
+					if err := s.Commit(b.Context(), id, put(id, time.Time{})); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+		})
+	}
+}
