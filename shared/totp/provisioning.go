@@ -2,6 +2,7 @@ package totp
 
 import (
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -18,7 +19,12 @@ func Base32(secret []byte) string { return withoutPadding.EncodeToString(secret)
 
 // ParseBase32 reads what Base32 writes; case, white space and padding do not matter. The error does not show s.
 func ParseBase32(s string) ([]byte, error) {
-	raw, err := withoutPadding.DecodeString(strings.ToUpper(strings.TrimRight(Clean(s), "=")))
+	s = strings.ToUpper(strings.TrimRight(Clean(s), "="))
+	switch len(s) % 8 {
+	case 1, 3, 6: // no number of bytes is that long; the library would drop the rest
+		return nil, errors.New("secret is not base32: a character is missing")
+	}
+	raw, err := withoutPadding.DecodeString(s)
 	if err != nil {
 		return nil, fmt.Errorf("secret is not base32: %w", err)
 	}
@@ -51,7 +57,7 @@ func escape(s string) string {
 	return strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
 }
 
-// quietZone is how many light modules surround a QR code, for cameras to find it (ISO/IEC 18004, section 5.3.8).
+// quietZone is how many light modules surround a QR code, for cameras to find it (ISO/IEC 18004).
 const quietZone = 4
 
 // QR draws uri as an SVG element to stand in a page: black on its own white, so that dark pages do not invert it;
@@ -63,7 +69,7 @@ const quietZone = 4
 func QR(uri string) (svg string, err error) {
 	code, err := qr.Encode(uri, qr.M, qr.Auto)
 	if err != nil {
-		return "", fmt.Errorf("encode QR code: %w", err)
+		return "", errors.New("encode QR code: too long") // the library's error shows uri, and so the secret
 	}
 	size := code.Bounds().Dx()
 	dark := func(x, y int) bool {
