@@ -1,12 +1,13 @@
-// Package limit holds Postern's budgets: the arithmetic (GCRA, this file) and the one table of all numbers (budgets.go).
+// Package limit holds Postern's budgets: the arithmetic (GCRA, this file) and the one table of all numbers
+// (budgets.go).
 package limit
 
 import "time"
 
 // Budget is a limit by the generic cell rate algorithm on one counter: Burst at once, then one per Every.
 //
-// The counter is a single time, the theoretical arrival time (TAT): the moment at which the budget is full again. A time
-// in the past, and no counter at all, is a full budget.
+// The counter is a single time, the theoretical arrival time (TAT): the moment at which the budget is full again. A
+// time in the past, and no counter at all, is a full budget.
 type Budget struct {
 	Key   string        // names the counter; unique over all budgets
 	Burst int           // how many can be taken at once, 1 and more
