@@ -14,8 +14,9 @@ if [ ! -e "$lib/.complete" ]; then
 fi
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 log=$(mktemp)
-java -Djava.library.path="$lib" -cp "$lib/*" software.amazon.dynamodb.services.local.main.ServerRunner \
-  -inMemory -sharedDb -port "$port" >"$log" 2>&1 &
+# It leaves a file where it is started: not in the tree.
+(cd "$lib" && exec java -Djava.library.path="$lib" -cp "$lib/*" software.amazon.dynamodb.services.local.main.ServerRunner \
+  -inMemory -sharedDb -port "$port" >"$log" 2>&1) &
 pid=$!
 stop() {
   kill "$pid" 2>/dev/null || true

@@ -178,8 +178,8 @@ func (k *Keys) Decrypt(_ context.Context, ciphertext []byte, c keys.Context) ([]
 	if len(ciphertext) < 2 || ciphertext[0] != version || len(ciphertext) < 2+int(ciphertext[1]) {
 		return nil, keys.ErrWrong
 	}
-	id, rest := string(ciphertext[2:2+int(ciphertext[1])]), ciphertext[2+int(ciphertext[1]):]
-	aead, ok := k.data[id]
+	id, rest := ciphertext[2:2+int(ciphertext[1])], ciphertext[2+int(ciphertext[1]):]
+	aead, ok := k.data[string(id)]
 	if !ok || len(rest) < aead.NonceSize() {
 		return nil, keys.ErrWrong
 	}

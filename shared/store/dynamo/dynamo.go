@@ -514,7 +514,7 @@ func (s *Store) Commit(ctx context.Context, id string, changes ...store.Change) 
 		kind := store.ErrUnavailable
 		if errors.As(err, &cancelled) {
 			var happened bool
-			if kind, again, happened = judge(cancelled.CancellationReasons, id); happened {
+			if happened, again, kind = judge(cancelled.CancellationReasons, id); happened {
 				return nil
 			}
 		} else if !again {
@@ -531,11 +531,11 @@ func (s *Store) Commit(ctx context.Context, id string, changes ...store.Change) 
 
 // judge reads why a transaction was cancelled: it lost to another (again: nothing was written, and the same may succeed), an
 // expectation did not hold, or this commit has happened before.
-func judge(reasons []types.CancellationReason, id string) (kind error, again, happened bool) {
+func judge(reasons []types.CancellationReason, id string) (happened, again bool, kind error) {
 	kind, again = store.ErrUnavailable, true
 	for _, r := range reasons {
 		if wroteBy(r.Item, id) {
-			return nil, false, true
+			return true, false, nil
 		}
 		switch aws.ToString(r.Code) {
 		case "ConditionalCheckFailed":
@@ -550,7 +550,7 @@ func judge(reasons []types.CancellationReason, id string) (kind error, again, ha
 			}
 		}
 	}
-	return kind, again, false
+	return false, again, kind
 }
 
 // requestToken makes the SDK's and DynamoDB's own repeats of one request one (they are remembered for ten minutes). It differs
