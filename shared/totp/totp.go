@@ -64,7 +64,7 @@ type Credential struct {
 	Period    time.Duration // 30 s or 60 s
 	Digits    int           // 6 to 8
 	Algorithm Algorithm     // empty: SHA1
-	LastStep  int64         // the last step that was accepted, counted from 1970; 0: none yet
+	LastStep  int64         // the last step that was accepted, counted from 1970, 0 or above; 0: none yet
 }
 
 // Match reports which time step code belongs to, of those that the interval from now-Tolerance to now+Tolerance
@@ -104,14 +104,8 @@ func (c Credential) find(code string, now time.Time) (step int64, ok bool) {
 	return step, ok
 }
 
-// stepAt is the step that t stands in. Times before 1970 are in steps below 0, of which there are no codes.
-func stepAt(t time.Time, period time.Duration) int64 {
-	seconds, length := t.Unix(), int64(period/time.Second)
-	if seconds < 0 {
-		return -1
-	}
-	return seconds / length
-}
+// stepAt is the step that t stands in.
+func stepAt(t time.Time, period time.Duration) int64 { return t.Unix() / int64(period/time.Second) }
 
 // Code computes the code of a step (RFC 6238, section 4). It is "" for a step below 0 and for a credential out of
 // range; the period plays no part.

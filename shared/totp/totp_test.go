@@ -297,6 +297,15 @@ func TestDetect(t *testing.T) {
 			t.Errorf("Detect of %s: got %v, %d, %v, want %v, %d", c.name, period, step, ok, c.period, c.step)
 		}
 	}
+
+	// A minute in which the codes of both happen to be the same: the app is taken to do as it was told.
+	const both = 1_877_138
+	if a, b := told.Code(both), deaf.Code(2*both); a != b {
+		t.Fatalf("codes: got %s and %s, want the same", a, b)
+	}
+	if period, step, ok := Detect(secret, told.Code(both), at(both*60)); !ok || period != minute || step != both {
+		t.Errorf("Detect of a code that fits both: got %v, %d, %v, want 60 s", period, step, ok)
+	}
 	if _, _, ok := Detect(nil, told.Code(30_000_000), now); ok {
 		t.Error("Detect without a secret: got true")
 	}
