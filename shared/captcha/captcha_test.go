@@ -166,7 +166,8 @@ func TestBound(t *testing.T) {
 	}
 	for _, purpose := range names {
 		for _, account := range names {
-			answer := Solve(newChallenge(t, purpose, account))
+			c := newChallenge(t, purpose, account)
+			answer := solution{c.Algorithm, c.Challenge, 4711, c.Salt, c.Signature}.encode()
 			for _, p := range names {
 				for _, a := range names {
 					_, _, err := Verify(key, answer, p, a, now)
@@ -276,6 +277,33 @@ func TestSpliced(t *testing.T) {
 		a := solution{algorithm, challenge, 4711, s, sign(key, algorithm, challenge, s)}.encode()
 		if _, _, err := Verify(key, a, "login", "acme", now); !errors.Is(err, ErrWrong) {
 			t.Errorf("Verify with the salt %q, signed: got %v, want %v", s, err, ErrWrong)
+		}
+	}
+}
+
+// An algorithm that some later release signs is none that this one can check.
+func TestAnotherAlgorithmSigned(t *testing.T) {
+	c := newChallenge(t, "login", "acme")
+	a := solution{"SHA-512", c.Challenge, 4711, c.Salt, sign(key, "SHA-512", c.Challenge, c.Salt)}.encode()
+	if _, _, err := Verify(key, a, "login", "acme", now); !errors.Is(err, ErrWrong) {
+		t.Errorf("Verify with another algorithm, signed: got %v, want %v", err, ErrWrong)
+	}
+}
+
+// A number that is 0 must be said as well.
+func TestNumberZeroIsSaid(t *testing.T) {
+	c, err := New(key, "login", "acme", random(0), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	object, err := json.Marshal(solution{c.Algorithm, c.Challenge, 0, c.Salt, c.Signature})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for said, want := range map[string]bool{`"number":0,`: true, `"number":null,`: false, ``: false} {
+		a := base64.StdEncoding.EncodeToString([]byte(strings.Replace(string(object), `"number":0,`, said, 1)))
+		if _, _, err := Verify(key, a, "login", "acme", now); (err == nil) != want {
+			t.Errorf("Verify with %q: got %v, want right %v", said, err, want)
 		}
 	}
 }

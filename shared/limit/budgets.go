@@ -118,11 +118,11 @@ func of(kind string, parts ...string) Budget {
 // else the /64, which is what one customer gets at least. Zones do not count. All invalid addresses share the name
 // "unknown".
 func NetworkKey(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
+	a = a.Unmap()
 	if a.Is4() {
 		return a.String()
 	}
-	p, err := a.Prefix(64)
+	p, err := a.Prefix(64) // without the zone
 	if err != nil || !a.IsValid() {
 		return "unknown"
 	}

@@ -63,7 +63,7 @@ func read(typed string, n int) (string, bool) {
 			continue
 		}
 		c, ok := symbol(r)
-		if !ok || len(out) == n {
+		if !ok {
 			return "", false
 		}
 		out = append(out, c)
