@@ -21,4 +21,4 @@ test-all: lint test ## what CI runs: also the store suite on Amazon's DynamoDB L
 	infra/stand/with-dynamodb.sh $(GO) test $(RACE) ./shared/store/dynamo/...
 
 bench: ## ratios, measured in one run
-	$(GO) run ./cmd/bench
+	$(GO) run ./acceptance/bench
