@@ -387,7 +387,7 @@ func failuresOfNetwork(c Client) string { return "failures//" + limit.NetworkKey
 // recentFailures counts failures within limit.CaptchaWindow, up to enough.
 func (s *Service) recentFailures(ctx context.Context, of string, enough int, now time.Time) (int, error) {
 	page, err := s.store.Query(ctx, store.Query{
-		Table: store.Limits, Partition: of, From: timeKey(now.Add(-limit.CaptchaWindow), ""), Reverse: true, Limit: enough,
+		Table: store.Limits, Partition: of, From: timeKey(now.Add(time.Millisecond-limit.CaptchaWindow), ""), Reverse: true, Limit: enough,
 	})
 	if err != nil {
 		return 0, fmt.Errorf("query failures: %w", unavailable(err))
@@ -444,8 +444,11 @@ func (s *Service) checkCaptcha(ctx context.Context, answer string, p CaptchaPurp
 		return nil, err
 	}
 	id, expires, err := captcha.Verify(key, answer, string(p), accountRef(accountID), now)
+	if errors.Is(err, captcha.ErrWrong) {
+		return nil, nil // as good as none: the caller is asked again
+	}
 	if err != nil {
-		return nil, nil // a wrong answer is as good as none: the caller is asked again
+		return nil, fmt.Errorf("verify captcha: %w", err)
 	}
 	return &usedCaptcha{stored: stored{expires: expires}, ID: id}, nil
 }

@@ -83,27 +83,23 @@ func (s *Service) ListOperators(ctx context.Context, accountID string, c ListOpe
 		return none, err
 	}
 	query := searchWord(c.Query)
-	kinds := []nameKind{nameUsername}
+	kinds, done := []nameKind{nameUsername}, []nameKind(nil)
 	if query != "" {
 		if canonical, ok := canonicalName(c.Query); ok {
 			query = canonical
 		}
 		kinds = []nameKind{nameUsername, nameEmail, nameWord}
 	}
+	// The position is the last name that was looked at: kinds of name before its own are done.
+	if i := slices.IndexFunc(kinds, func(k nameKind) bool { return strings.HasPrefix(position, string(k)) }); i > 0 {
+		kinds, done = kinds[i:], kinds[:i]
+	}
 	read := 0
 	for _, kind := range kinds {
-		// The position is the last name that was looked at: kinds before its own are done.
-		if position != "" && !strings.HasPrefix(position, string(kind)) && slices.Index(kinds, kind) < slices.IndexFunc(kinds, func(k nameKind) bool { return strings.HasPrefix(position, string(k)) }) {
-			continue
-		}
-		after := ""
-		if strings.HasPrefix(position, string(kind)) {
-			after = position
-		}
 		for {
 			from := string(kind) + query
-			if after != "" {
-				from = after + "\x00"
+			if strings.HasPrefix(position, string(kind)) {
+				from = position + "\x00"
 			}
 			page, err := s.store.Query(ctx, store.Query{
 				Table: store.Operators, Partition: accountID, From: from, To: prefixEnd(string(kind) + query), Limit: limit + 1,
@@ -117,11 +113,11 @@ func (s *Service) ListOperators(ctx context.Context, accountID string, c ListOpe
 			}
 			for i, f := range found {
 				if len(none.Items) == limit {
-					return s.listPage(ctx, none.Items, after, seal)
+					return s.listPage(ctx, none.Items, position, seal)
 				}
-				after = page.Items[i].Sort
-				// Found already by a kind of name that goes before.
-				if f.operator.exists() && c.matches(&f.operator) && firstMatch(&f.operator, query, kinds) == after {
+				position = page.Items[i].Sort
+				// Each once: by the first of its names that the search comes to.
+				if f.operator.exists() && c.matches(&f.operator) && firstMatch(&f.operator, query, slices.Concat(done, kinds)) == position {
 					none.Items = append(none.Items, f.operator.view(&f.activity))
 				}
 			}
@@ -130,7 +126,7 @@ func (s *Service) ListOperators(ctx context.Context, accountID string, c ListOpe
 				break
 			}
 			if read >= maxListReads {
-				return s.listPage(ctx, none.Items, after, seal)
+				return s.listPage(ctx, none.Items, position, seal)
 			}
 		}
 	}

@@ -56,7 +56,7 @@ func (s *Service) SetUpTOTP(ctx context.Context, id *Identity, c SetUpTOTP, clie
 		return TOTPSetup{}, err
 	}
 	raw := []byte(pending.Secret.Reveal())
-	uri := totp.URI(cmp.Or(id.account.Settings.Name, id.View.AccountID), id.View.Username, newCredential(raw))
+	uri := totp.URI(issuer(id.account), id.View.Username, newCredential(raw))
 	qr, err := totp.QR(uri)
 	if err != nil {
 		return TOTPSetup{}, err
@@ -85,6 +85,15 @@ func decideSetUpTOTP(st *reauthenticated, must bool, code secret.Text, client Cl
 	}
 	o.Pending = pendingTOTP{Secret: secret.New(string(raw)), Expires: now.Add(PendingTOTPLifetime)}
 	return o.Pending, changes{put(o)}, nil
+}
+
+// maxIssuer keeps the QR code from growing too dense for phones, in characters.
+const maxIssuer = 40
+
+// issuer is the name under which apps show the secret.
+func issuer(a *account) string {
+	name := []rune(cmp.Or(a.Settings.Name, a.ID))
+	return string(name[:min(len(name), maxIssuer)])
 }
 
 // newCredential is a secret of ours as apps get it: six digits every 60 seconds (behaviour 6.2).
