@@ -1,5 +1,5 @@
-// Package mail is the port to where mail goes, and the mails themselves (templates). The adapters are mail/smtp, mail/ses
-// and mail/inbox (the local inbox page); all pass the suite in mail/mailtest.
+// Package mail is the port to where mail goes, and the mails themselves: which there are, and how they read (render.go). The
+// adapters are mail/smtp and mail/inbox (the local inbox of one machine).
 package mail
 
 import (

@@ -35,8 +35,9 @@ type Config struct {
 	Username string // empty: no login
 	Password secret.Text
 	TLS      TLS
-	Timeout  time.Duration   // of one mail; 0: 30 s
-	Roots    []gomail.Option // further options of the client, for tests (a certificate of their own)
+	Timeout  time.Duration // of one mail; 0: 30 s
+	// Options are further ones of the client, such as a TLS configuration with roots of one's own. Unset: the system's roots.
+	Options []gomail.Option
 }
 
 // Sender implements mail.Sender. It is safe for concurrent use: each mail has a connection of its own.
@@ -75,7 +76,7 @@ func New(c Config) (*Sender, error) {
 		}
 		s.options = append(s.options, gomail.WithSMTPAuth(auth), gomail.WithUsername(c.Username), gomail.WithPassword(c.Password.Reveal()))
 	}
-	s.options = append(s.options, c.Roots...)
+	s.options = append(s.options, c.Options...)
 	if _, err := gomail.NewClient(host, s.options...); err != nil {
 		return nil, fmt.Errorf("mail server %q: %w", c.Addr, err)
 	}
