@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"strings"
 	"unicode/utf8"
+
+	"postern/shared/limit"
 )
 
 // What every adapter must refuse, and what all must agree on, stands here.
@@ -63,8 +65,14 @@ func CheckCommit(id string, changes []Change) error {
 			if name == "" || strings.Trim(name, fieldCharacters) != "" {
 				return fmt.Errorf("%w: field name %q", ErrInvalid, name)
 			}
-			if t, ok := v.(Text); v == nil || ok && !utf8.ValidString(string(t)) {
-				return fmt.Errorf("%w: field %s holds no value of a known type", ErrInvalid, name)
+			switch v := v.(type) {
+			case Text:
+				if !utf8.ValidString(string(v)) {
+					return fmt.Errorf("%w: field %s is not UTF-8", ErrInvalid, name)
+				}
+			case Number, Bytes, Bool:
+			default: // nil, and what has the method because it holds or points to a value
+				return fmt.Errorf("%w: field %s holds a %T", ErrInvalid, name, v)
 			}
 		}
 		if n := c.Item.Size(); n > MaxItemBytes {
@@ -86,6 +94,11 @@ func CheckQuery(q Query) error {
 	case q.Prefix != "" && (q.From != "" || q.To != ""):
 		return fmt.Errorf("%w: query by prefix and range", ErrInvalid)
 	}
+	for _, part := range []string{q.Partition, q.Prefix, q.From, q.To} {
+		if len(part) > maxKeyBytes || !utf8.ValidString(part) {
+			return fmt.Errorf("%w: query in %s by what no key can be", ErrInvalid, q.Table)
+		}
+	}
 	return nil
 }
 
@@ -95,6 +108,22 @@ func CheckDue(table Table, shard, limit int) error {
 		return fmt.Errorf("%w: due in shard %d of %q, %d items", ErrInvalid, shard, table, limit)
 	}
 	return nil
+}
+
+// CheckTake refuses to take what no budget has. The error wraps ErrInvalid.
+func CheckTake(b limit.Budget, n int) error {
+	if n > b.Burst {
+		return fmt.Errorf("%w: take %d of a budget of %d", ErrInvalid, n, b.Burst)
+	}
+	return CheckGive(b, n)
+}
+
+// CheckGive refuses to give nothing, or to a budget that makes no sense. The error wraps ErrInvalid.
+func CheckGive(b limit.Budget, n int) error {
+	if n < 1 || b.Burst < 1 || b.Every <= 0 {
+		return fmt.Errorf("%w: %d of a budget of %d, one in %s", ErrInvalid, n, b.Burst, b.Every)
+	}
+	return CheckKey(Counter(b))
 }
 
 // Size is how large the item is as DynamoDB counts: names and values in UTF-8 or bytes; numbers and the attributes that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,7 +30,9 @@ func TestStore(t *testing.T) {
 }
 
 func put(k string, expires time.Time) store.Change {
-	return store.Put(store.Item{Key: store.Key{Table: store.Sessions, Partition: "p", Sort: k}, Expires: expires, Fields: store.Fields{"x": store.Text(k)}}, store.Any)
+	return store.Put(store.Item{
+		Key: store.Key{Table: store.Sessions, Partition: "p", Sort: k}, Expires: expires, Fields: store.Fields{"x": store.Text(k)},
+	}, store.Any)
 }
 
 // What was committed is there when the file is opened again.
@@ -113,47 +116,26 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// A request that is refused leaves alone those that share its transaction.
-func TestGroupCommit(t *testing.T) {
-	s := open(t, filepath.Join(t.TempDir(), "db"))
-	var wg sync.WaitGroup
-	errs := make([]error, 200)
-	for i := range errs {
-		wg.Go(func() {
-			expect := store.Absent
-			if i%2 == 1 {
-				expect = 7
-			}
-			k := store.Key{Table: store.Codes, Partition: "p", Sort: fmt.Sprint(i)}
-			errs[i] = s.Commit(t.Context(), fmt.Sprint("c", i), store.Put(store.Item{Key: k}, expect))
-		})
-	}
-	wg.Wait()
-	for i, err := range errs {
-		if i%2 == 0 && err != nil || i%2 == 1 && !errors.Is(err, store.ErrConflict) {
-			t.Errorf("commit %d: %v", i, err)
-		}
-	}
-}
-
+// What a commit costs, made durable: alone, and when sixteen share what a sync costs.
 func BenchmarkCommit(b *testing.B) {
 	for _, writers := range []int{1, 16} {
 		b.Run(fmt.Sprint(writers, " writers"), func(b *testing.B) {
 			s := open(b, filepath.Join(b.TempDir(), "db"))
-			b.SetParallelism(writers)
-			var mu sync.Mutex
-			n := 0
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					mu.Lock()
-					n++
-					id := fmt.Sprint(n)
-					mu.Unlock()
-					if err := s.Commit(b.Context(), id, put(id, time.Time{})); err != nil {
-						b.Error(err)
+			var n atomic.Int64
+			var wg sync.WaitGroup
+			b.ResetTimer()
+			for range writers {
+				wg.Go(func() {
+					for i := n.Add(1); i <= int64(b.N); i = n.Add(1) {
+						id := fmt.Sprint(i)
+						if err := s.Commit(b.Context(), id, put(id, time.Time{})); err != nil {
+							b.Error(err)
+						}
 					}
-				}
-			})
+				})
+			}
+			wg.Wait()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 		})
 	}
 }
