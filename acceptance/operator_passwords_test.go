@@ -39,7 +39,7 @@ func TestOption2SingleUseCode(t *testing.T) {
 	submit(p.browser, "/single-use-code", p.username)
 	m := newest(t, p.email, "single-use")
 	code := find(t, codeLine, m)
-	if strings.Contains(m.Text, p.username) == strings.Contains("First"+p.username, p.username) && strings.Contains(strings.ReplaceAll(m.Text, "First"+p.username, ""), p.username) {
+	if strings.Contains(strings.ReplaceAll(m.Text, "First"+p.username, ""), p.username) {
 		t.Error("the mail names the username")
 	}
 	other := newBrowser(t)
@@ -158,10 +158,7 @@ func withPolicy(t *testing.T, edit func(map[string]any), do func()) {
 	put := func(edit func(map[string]any)) {
 		t.Helper()
 		a := alice(t).get("/manage/policy").want(200)
-		policy, _ := a.field("").(map[string]any)
-		if policy == nil {
-			policy = decode(t, a.body)
-		}
+		policy := decode(t, a.body)
 		edit(policy)
 		alice(t).headers = map[string]string{"If-Match": a.header.Get("ETag")}
 		defer func() { aliceIs.headers = nil }()

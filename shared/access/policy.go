@@ -125,8 +125,12 @@ func (p Policy) check() []FieldError {
 	within("minAgeHours", p.MinAgeHours, 0, 720)
 	within("temporaryPasswordHours", p.TemporaryPasswordHours, 1, 720)
 	within("reset.minutes", p.Reset.Minutes, 5, 1440)
-	within("sessionIdleMinutes", p.SessionIdleMinutes, 5, min(1440, max(5, p.SessionHours*60)))
 	within("sessionHours", p.SessionHours, 1, 720)
+	idle := 1440 // and not above the absolute lifetime, if that is one
+	if p.SessionHours >= 1 {
+		idle = min(idle, p.SessionHours*60)
+	}
+	within("sessionIdleMinutes", p.SessionIdleMinutes, 5, idle)
 	if len(p.WarnDays) > 5 {
 		bad = append(bad, FieldError{"warnDays", "too_many", map[string]string{"max": "5"}})
 	}

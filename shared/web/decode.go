@@ -322,8 +322,8 @@ func decodeJSON(body []byte, fields []Field) (values, []access.FieldError) {
 	if len(body) == 0 {
 		return v, missing(v, fields)
 	}
-	if !utf8.Valid(body) || !pairedSurrogates(body) {
-		return v, []access.FieldError{fieldError("", "not_utf8")}
+	if !properText(body) {
+		return v, improper(body, fields)
 	}
 	d := &jsonDecoder{json.NewDecoder(bytes.NewReader(body)), v, fields, nil}
 	d.UseNumber()
@@ -332,6 +332,25 @@ func decodeJSON(body []byte, fields []Field) (values, []access.FieldError) {
 		return v, append(d.bad, fieldError("", "malformed"))
 	}
 	return v, append(d.bad, missingBut(v, fields, d.bad)...)
+}
+
+// properText reports whether raw JSON is UTF-8 throughout, without lone surrogates.
+func properText(raw []byte) bool { return utf8.Valid(raw) && pairedSurrogates(raw) }
+
+// improper names the fields whose text is not proper; if it stands elsewhere, none.
+func improper(body []byte, fields []Field) (bad []access.FieldError) {
+	var raw map[string]json.RawMessage
+	if json.Unmarshal(body, &raw) == nil {
+		for _, f := range fields {
+			if v, ok := raw[f.Name]; ok && !properText(v) {
+				bad = append(bad, fieldError(f.Name, "not_utf8"))
+			}
+		}
+	}
+	if bad == nil {
+		bad = append(bad, fieldError("", "not_utf8"))
+	}
+	return bad
 }
 
 type jsonDecoder struct {
