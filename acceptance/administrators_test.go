@@ -137,6 +137,8 @@ func TestAdministrators(t *testing.T) {
 			do("GET", "/operators/zzzzzzzzzzzzzzzzzzzzzzzzzz", nil).refused(404, "not_found")
 			do("GET", "/operators/x", nil).refused(404, "not_found")
 			do("GET", "/policy/presets", nil).want(200)
+			policy := do("GET", "/policy", nil).want(200)
+			d.do(t, "PUT", d.prefix+"/policy", decode(t, policy.body), map[string]string{"If-Match": policy.header.Get("ETag")}).want(200)
 			settings := decode(t, do("GET", "/settings", nil).want(200).body)
 			settings["supportContact"] = "help+" + name + "@demo.example"
 			do("PUT", "/settings", settings).want(200)
