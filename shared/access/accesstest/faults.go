@@ -45,6 +45,7 @@ type Faults struct {
 	calls  []Call
 	counts map[string]int
 	at     Call
+	nth    int  // the number of the call that goes wrong, from 1; 0: the one named by at
 	mode   Mode // empty: nothing goes wrong
 	dead   bool
 	hit    bool
@@ -58,7 +59,15 @@ var ErrKilled = fmt.Errorf("killed: %w", store.ErrUnavailable)
 func (f *Faults) Fail(at Call, mode Mode) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.calls, f.counts, f.at, f.mode, f.dead, f.hit = nil, nil, at, mode, false, false
+	f.calls, f.counts, f.at, f.nth, f.mode, f.dead, f.hit = nil, nil, at, 0, mode, false, false
+}
+
+// FailNth lets the n-th call go wrong from now on, whichever it is; counting starts anew.
+func (f *Faults) FailNth(n int, mode Mode) {
+	f.Fail(Call{}, mode)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.nth = n
 }
 
 // Heal lets everything work again; counting starts anew.
@@ -98,7 +107,7 @@ func (f *Faults) call(label string, do func() error) error {
 	f.counts[label]++
 	f.calls = append(f.calls, c)
 	mode := f.mode
-	if c != f.at {
+	if f.nth > 0 && len(f.calls) != f.nth || f.nth == 0 && c != f.at {
 		mode = ""
 	}
 	if mode != "" {
