@@ -60,7 +60,7 @@ func newRoot() *cobra.Command {
 		Short:         "A way in for the people who work in a portal, and a way back in",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		RunE:          showHelp,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &exitError{exitUsage, fmt.Errorf("%w (see %s --help)", err, c.CommandPath())}
@@ -68,16 +68,19 @@ func newRoot() *cobra.Command {
 	var o clientOptions
 	root.PersistentFlags().StringVar(&o.endpoint, "endpoint", os.Getenv("POSTERN_ENDPOINT"), "where the service is, as https://host[/stage]; default $POSTERN_ENDPOINT")
 	root.PersistentFlags().StringVar(&o.output, "output", "table", "table, json or csv")
-	operators := &cobra.Command{Use: "operators", Short: "The operators of an account"}
+	operators := &cobra.Command{Use: "operators", Short: "The operators of an account", RunE: showHelp}
 	operators.AddCommand(newOperatorsList(&o))
 	root.AddCommand(newServe(), newInit(), operators)
-	for _, c := range append(root.Commands(), operators.Commands()...) {
+	for _, c := range append(append(root.Commands(), operators.Commands()...), root) {
 		if c.Args == nil {
 			c.Args = usageArgs(cobra.NoArgs)
 		}
 	}
 	return root
 }
+
+// showHelp is what a command does that only has others below it.
+func showHelp(c *cobra.Command, _ []string) error { return c.Help() }
 
 // usageArgs gives a check of arguments its exit code.
 func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
