@@ -3,14 +3,17 @@
 #
 #   infra/stand/with-dynamodb.sh go test ./shared/store/dynamo
 #
-# POSTERN_DYNAMODB_ENDPOINT tells the command where it is. Needs Java 17 and Maven; what it fetches it keeps in .build/.
+# POSTERN_DYNAMODB_ENDPOINT tells the command where it is, and this ends as the command does. Needs Java 17, Maven, Python 3
+# and curl; what it fetches it keeps in .build/, until dynamodb-pom.xml changes.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../.." && pwd)
+pom=$root/infra/stand/dynamodb-pom.xml
 lib=$root/.build/dynamodb-local
-if [ ! -e "$lib/.complete" ]; then
+if ! cmp -s "$pom" "$lib/.complete"; then
+  rm -rf "$lib"
   mkdir -p "$lib"
-  mvn -q -B -f "$root/infra/stand/dynamodb-pom.xml" dependency:copy-dependencies -DoutputDirectory="$lib" >&2
-  touch "$lib/.complete"
+  mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$lib" >&2
+  cp "$pom" "$lib/.complete"
 fi
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 log=$(mktemp)

@@ -9,14 +9,37 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Table is a DynamoDB table of the template.
+// Template is what stands in a template. Functions of CloudFormation are read as their arguments: !GetAtt A.Arn as "A.Arn".
+type Template struct {
+	Resources []Resource // in the order in which they stand
+	Outputs   map[string]Output
+}
+
+// Resource is one resource.
+type Resource struct {
+	Name                string // logical
+	Type                string
+	DeletionPolicy      string
+	UpdateReplacePolicy string
+	Properties          yaml.Node
+}
+
+// Output is one output.
+type Output struct {
+	Description string    `yaml:"Description"`
+	Value       yaml.Node `yaml:"Value"`
+}
+
+// Table is a DynamoDB table.
 type Table struct {
-	Name       string // logical, without "Table": Operators
-	Attributes map[string]string
+	Name       string            // logical, without "Table": Operators
+	Attributes map[string]string // name to type: S, N
 	Keys       []Key
 	Indexes    []Index
 	TTL        string // attribute; empty: nothing expires
-	Protected  bool   // deletion protection, point-in-time recovery, customer key, kept when the stack goes
+	// Unprotected names what is not as every table of Postern has it: kept when the stack goes or the table is replaced, not
+	// deleted by accident, restorable, encrypted with the key of the deployment, and without a capacity to run out of.
+	Unprotected []string
 }
 
 // Key is one element of a key: an attribute, and HASH or RANGE.
@@ -27,74 +50,112 @@ type Key struct {
 
 // Index is a global secondary index.
 type Index struct {
-	Name string `yaml:"IndexName"`
-	Keys []Key  `yaml:"KeySchema"`
+	Name       string `yaml:"IndexName"`
+	Keys       []Key  `yaml:"KeySchema"`
+	Projection struct {
+		Type string `yaml:"ProjectionType"`
+	} `yaml:"Projection"`
 }
 
-type tableProperties struct {
-	BillingMode               string `yaml:"BillingMode"`
-	DeletionProtectionEnabled bool   `yaml:"DeletionProtectionEnabled"`
-	PITR                      struct {
-		Enabled bool `yaml:"PointInTimeRecoveryEnabled"`
-	} `yaml:"PointInTimeRecoverySpecification"`
-	SSE struct {
-		Enabled bool   `yaml:"SSEEnabled"`
-		Type    string `yaml:"SSEType"`
-	} `yaml:"SSESpecification"`
-	TTL struct {
-		Attribute string `yaml:"AttributeName"`
-		Enabled   bool   `yaml:"Enabled"`
-	} `yaml:"TimeToLiveSpecification"`
-	Attributes []struct {
-		Name string `yaml:"AttributeName"`
-		Type string `yaml:"AttributeType"`
-	} `yaml:"AttributeDefinitions"`
-	Keys    []Key   `yaml:"KeySchema"`
-	Indexes []Index `yaml:"GlobalSecondaryIndexes"`
-}
-
-// Tables reads the tables of the template at path, in the order in which they stand there.
-func Tables(path string) ([]Table, error) {
+// Read reads the template at path.
+func Read(path string) (*Template, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
 	var doc struct {
-		Resources yaml.Node `yaml:"Resources"`
+		Resources yaml.Node         `yaml:"Resources"`
+		Outputs   map[string]Output `yaml:"Outputs"`
 	}
 	if err := yaml.Unmarshal(raw, &doc); err != nil {
 		return nil, fmt.Errorf("parse template: %w", err)
 	}
-	var tables []Table
-	for i := 0; i+1 < len(doc.Resources.Content); i += 2 {
+	t := &Template{Outputs: doc.Outputs}
+	for i := 0; i+1 < len(doc.Resources.Content); i += 2 { // names and values, in turn
+		r := struct {
+			Type                string    `yaml:"Type"`
+			DeletionPolicy      string    `yaml:"DeletionPolicy"`
+			UpdateReplacePolicy string    `yaml:"UpdateReplacePolicy"`
+			Properties          yaml.Node `yaml:"Properties"`
+		}{}
 		name := doc.Resources.Content[i].Value
-		var kind struct {
-			Type string `yaml:"Type"`
-		}
-		if err := doc.Resources.Content[i+1].Decode(&kind); err != nil {
+		if err := doc.Resources.Content[i+1].Decode(&r); err != nil {
 			return nil, fmt.Errorf("resource %s: %w", name, err)
 		}
-		if kind.Type != "AWS::DynamoDB::Table" {
+		t.Resources = append(t.Resources, Resource{name, r.Type, r.DeletionPolicy, r.UpdateReplacePolicy, r.Properties})
+	}
+	return t, nil
+}
+
+// Tables reads the tables of the template at path, in the order in which they stand there.
+func Tables(path string) ([]Table, error) {
+	t, err := Read(path)
+	if err != nil {
+		return nil, err
+	}
+	var tables []Table
+	for _, r := range t.Resources {
+		if r.Type != "AWS::DynamoDB::Table" {
 			continue
 		}
-		var p struct {
-			DeletionPolicy      string          `yaml:"DeletionPolicy"`
-			UpdateReplacePolicy string          `yaml:"UpdateReplacePolicy"`
-			Properties          tableProperties `yaml:"Properties"`
+		table, err := r.table()
+		if err != nil {
+			return nil, fmt.Errorf("table %s: %w", r.Name, err)
 		}
-		if err := doc.Resources.Content[i+1].Decode(&p); err != nil {
-			return nil, fmt.Errorf("table %s: %w", name, err)
-		}
-		t := Table{Name: strings.TrimSuffix(name, "Table"), Attributes: map[string]string{}, Keys: p.Properties.Keys, Indexes: p.Properties.Indexes}
-		for _, a := range p.Properties.Attributes {
-			t.Attributes[a.Name] = a.Type
-		}
-		if p.Properties.TTL.Enabled {
-			t.TTL = p.Properties.TTL.Attribute
-		}
-		t.Protected = p.DeletionPolicy == "Retain" && p.UpdateReplacePolicy == "Retain" && p.Properties.DeletionProtectionEnabled &&
-			p.Properties.PITR.Enabled && p.Properties.SSE.Enabled && p.Properties.SSE.Type == "KMS" && p.Properties.BillingMode == "PAY_PER_REQUEST"
-		tables = append(tables, t)
+		tables = append(tables, table)
 	}
 	return tables, nil
+}
+
+func (r Resource) table() (Table, error) {
+	var p struct {
+		Billing   string `yaml:"BillingMode"`
+		Undeleted bool   `yaml:"DeletionProtectionEnabled"`
+		Recovery  struct {
+			Enabled bool `yaml:"PointInTimeRecoveryEnabled"`
+		} `yaml:"PointInTimeRecoverySpecification"`
+		Encryption struct {
+			Enabled bool   `yaml:"SSEEnabled"`
+			Type    string `yaml:"SSEType"`
+			Key     string `yaml:"KMSMasterKeyId"`
+		} `yaml:"SSESpecification"`
+		TTL struct {
+			Attribute string `yaml:"AttributeName"`
+			Enabled   bool   `yaml:"Enabled"`
+		} `yaml:"TimeToLiveSpecification"`
+		Attributes []struct {
+			Name string `yaml:"AttributeName"`
+			Type string `yaml:"AttributeType"`
+		} `yaml:"AttributeDefinitions"`
+		Keys    []Key   `yaml:"KeySchema"`
+		Indexes []Index `yaml:"GlobalSecondaryIndexes"`
+	}
+	if err := r.Properties.Decode(&p); err != nil {
+		return Table{}, err
+	}
+	t := Table{
+		Name: strings.TrimSuffix(r.Name, "Table"), Attributes: map[string]string{}, Keys: p.Keys, Indexes: p.Indexes,
+	}
+	for _, a := range p.Attributes {
+		t.Attributes[a.Name] = a.Type
+	}
+	if p.TTL.Enabled {
+		t.TTL = p.TTL.Attribute
+	}
+	for _, c := range []struct {
+		name string
+		ok   bool
+	}{
+		{"DeletionPolicy", r.DeletionPolicy == "Retain"},
+		{"UpdateReplacePolicy", r.UpdateReplacePolicy == "Retain"},
+		{"DeletionProtectionEnabled", p.Undeleted},
+		{"PointInTimeRecoverySpecification", p.Recovery.Enabled},
+		{"SSESpecification", p.Encryption.Enabled && p.Encryption.Type == "KMS" && p.Encryption.Key == "SecretsKey.Arn"},
+		{"BillingMode", p.Billing == "PAY_PER_REQUEST"},
+	} {
+		if !c.ok {
+			t.Unprotected = append(t.Unprotected, c.name)
+		}
+	}
+	return t, nil
 }

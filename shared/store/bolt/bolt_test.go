@@ -29,6 +29,10 @@ func TestStore(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return open(t, filepath.Join(t.TempDir(), "db")) })
 }
 
+func TestCrowd(t *testing.T) {
+	storetest.RunCrowd(t, open(t, filepath.Join(t.TempDir(), "db")), 100_000)
+}
+
 func put(k string, expires time.Time) store.Change {
 	return store.Put(store.Item{
 		Key: store.Key{Table: store.Sessions, Partition: "p", Sort: k}, Expires: expires, Fields: store.Fields{"x": store.Text(k)},
