@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"postern/shared/mail/inbox"
 	"postern/shared/web"
 )
 
@@ -80,6 +81,17 @@ var inboxHTML string
 
 var inboxPage = template.Must(template.New("inbox").Parse(inboxHTML))
 
+// shownMail is a mail as the page shows it: by lines, of which one is a link or not.
+type shownMail struct {
+	inbox.Entry
+	Lines []string
+}
+
+// IsLink reports whether a line is an address to follow, and nothing else.
+func (shownMail) IsLink(line string) bool {
+	return strings.HasPrefix(line, "http") && !strings.ContainsAny(line, " \t")
+}
+
 // showInbox lists the mails, the newest first.
 func (s *Server) showInbox(w http.ResponseWriter, r *http.Request) (any, error) {
 	all, err := s.inbox.List(r.Context())
@@ -88,7 +100,11 @@ func (s *Server) showInbox(w http.ResponseWriter, r *http.Request) (any, error) 
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		return nil, inboxPage.Execute(w, map[string]any{"Mails": all, "Stylesheet": web.Stylesheet()})
+		var shown []shownMail
+		for _, m := range all {
+			shown = append(shown, shownMail{m, strings.Split(strings.TrimSpace(m.Text), "\n")})
+		}
+		return nil, inboxPage.Execute(w, map[string]any{"Mails": shown, "Stylesheet": web.Stylesheet()})
 	}
 	return map[string]any{"items": all}, nil
 }
