@@ -126,12 +126,12 @@ func canonicalPath(u *url.URL) string {
 	return encode(path, true)
 }
 
-// canonicalQuery is the query with its parameters sorted by encoded name, then value.
+// canonicalQuery is the query with its parameters sorted by encoded name, then encoded value.
 func canonicalQuery(u *url.URL) string {
 	if u.RawQuery == "" {
 		return ""
 	}
-	var pairs []string
+	var all [][2]string
 	for p := range strings.SplitSeq(u.RawQuery, "&") {
 		name, value, _ := strings.Cut(p, "=")
 		n, err1 := url.QueryUnescape(name)
@@ -139,9 +139,13 @@ func canonicalQuery(u *url.URL) string {
 		if err1 != nil || err2 != nil {
 			n, v = name, value
 		}
-		pairs = append(pairs, encode(n, false)+"="+encode(v, false))
+		all = append(all, [2]string{encode(n, false), encode(v, false)})
 	}
-	slices.Sort(pairs)
+	slices.SortFunc(all, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	pairs := make([]string, len(all))
+	for i, p := range all {
+		pairs[i] = p[0] + "=" + p[1]
+	}
 	return strings.Join(pairs, "&")
 }
 
