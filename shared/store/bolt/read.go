@@ -90,7 +90,7 @@ func (s *Store) Query(ctx context.Context, q store.Query) (store.Page, error) {
 	switch {
 	case after == "":
 	case q.Reverse:
-		to = least(to, within(after))
+		to = within(after)
 	default:
 		from = append(within(after), 0)
 	}
@@ -139,13 +139,6 @@ func behind(prefix []byte) []byte {
 	p := bytes.Clone(prefix)
 	p[len(p)-1]++
 	return p
-}
-
-func least(a, b []byte) []byte {
-	if bytes.Compare(a, b) < 0 {
-		return a
-	}
-	return b
 }
 
 // Due implements store.Store. It is never stale here.

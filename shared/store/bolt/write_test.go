@@ -210,6 +210,23 @@ func TestGivingUp(t *testing.T) {
 	})
 }
 
+// Whoever is handed the lead takes it, though it would rather give up: nobody else has it.
+func TestLeadIsNotLost(t *testing.T) {
+	s := openIn(t)
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 100 { // of two things that are ready, select takes any
+		w := &write{ready: make(chan bool, 1)}
+		w.ready <- false
+		s.pending = []*write{w}
+		if s.await(ctx, w) {
+			t.Fatal("the lead was dropped")
+		}
+		s.pending = nil
+	}
+}
+
 // Close waits for whoever writes and whoever waits, and refuses the rest.
 func TestCloseWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

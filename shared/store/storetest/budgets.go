@@ -105,6 +105,9 @@ func testGive(t *testing.T, s store.Store) {
 		t.Error("a gift made the budget more than full")
 	}
 	give(1, now)
+	if tat := store.TAT(get(t, s, store.Counter(patience))); !tat.Equal(now.Add(2 * time.Minute)) {
+		t.Errorf("one of three given back: the counter stands at %s, want two minutes later than %s", tat, now)
+	}
 	if got := take(t, s, patience, 1, now); !got.OK {
 		t.Errorf("take of what was given back: %+v", got)
 	}

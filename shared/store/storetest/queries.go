@@ -188,6 +188,23 @@ func testDue(t *testing.T, s store.Store) {
 	}
 }
 
+// Times are ordered as such, whatever a store makes of them.
+func testDueBefore1970(t *testing.T, s store.Store) {
+	first := store.Key{Table: store.Outbox, Partition: "acme", Sort: "first"}
+	then := store.Key{Table: store.Outbox, Partition: "acme"}
+	for i := 0; then.Sort == "" || then.Shard() != first.Shard(); i++ {
+		then.Sort = fmt.Sprint(i)
+	}
+	commit(t, s, "c1", store.Put(store.Item{Key: first, Due: time.UnixMilli(-5)}, store.Absent),
+		store.Put(store.Item{Key: then, Due: time.UnixMilli(5)}, store.Absent))
+	for until, want := range map[int64]string{-6: "", -5: "first", 4: "first", 5: "first " + then.Sort} {
+		p, err := s.Due(t.Context(), store.Outbox, first.Shard(), time.UnixMilli(until), 10, "")
+		if err != nil || sorts(p) != want {
+			t.Errorf("due until %d ms: got %q, %v, want %q", until, sorts(p), err, want)
+		}
+	}
+}
+
 func testDueCursors(t *testing.T, s store.Store) {
 	k := store.Key{Table: store.Outbox, Partition: "acme", Sort: "m"}
 	shard, other := k.Shard(), (k.Shard()+1)%store.DueShards

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"InvalidQueries", testInvalidQueries},
 		{"QueryCursors", testQueryCursors},
 		{"Due", testDue},
+		{"DueBefore1970", testDueBefore1970},
 		{"DueCursors", testDueCursors},
 		{"Take", testTake},
 		{"TakeOfFractions", testTakeOfFractions},
