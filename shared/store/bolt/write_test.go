@@ -204,6 +204,11 @@ func TestGivingUp(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-begun
+		s.mu.Lock()
+		if !s.leading {
+			t.Error("the lead was handed on, and is nobody's")
+		}
+		s.mu.Unlock()
 		cancel()
 		close(going)
 		wg.Wait()
