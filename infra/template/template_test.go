@@ -73,7 +73,8 @@ func TestKeyAndOutputs(t *testing.T) {
 	if err := key.Properties.Decode(&p); err != nil {
 		t.Fatal(err)
 	}
-	if key.Name != "SecretsKey" || key.DeletionPolicy != "Retain" || key.UpdateReplacePolicy != "Retain" || !p.EnableKeyRotation {
+	kept := key.DeletionPolicy == "Retain" && key.UpdateReplacePolicy == "Retain"
+	if key.Name != "SecretsKey" || !kept || !p.EnableKeyRotation {
 		t.Errorf("%s is not kept, or does not rotate: %+v, %+v", key.Name, key, p)
 	}
 	want := map[string]string{"SecretsKeyArn": "SecretsKey.Arn"}
@@ -124,7 +125,8 @@ func TestUnprotected(t *testing.T) {
 
 func TestReadErrors(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "template.yaml")
-	if err := os.WriteFile(bad, []byte("Resources: {XTable: {Type: 'AWS::DynamoDB::Table', Properties: {KeySchema: 7}}}"), 0o600); err != nil {
+	text := "Resources: {XTable: {Type: 'AWS::DynamoDB::Table', Properties: {KeySchema: 7}}}"
+	if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := template.Tables(bad); err == nil || !strings.Contains(err.Error(), "XTable") {

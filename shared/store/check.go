@@ -55,7 +55,8 @@ func CheckCommit(id string, changes []Change) error {
 			return fmt.Errorf("%w: an item of %s stands twice in one commit", ErrInvalid, c.Item.Table)
 		}
 		seen[c.Item.Key] = true
-		if c.Expect < Any || c.Op < OpPut || c.Op > OpCheck || c.Op == OpCheck && c.Expect == Any || c.Op == OpDelete && c.Expect == Absent {
+		senseless := c.Op == OpCheck && c.Expect == Any || c.Op == OpDelete && c.Expect == Absent
+		if c.Op < OpPut || c.Op > OpCheck || c.Expect < Any || senseless {
 			return fmt.Errorf("%w: operation %d with expectation %d", ErrInvalid, c.Op, c.Expect)
 		}
 		if c.Op != OpPut {

@@ -12,7 +12,7 @@ import (
 // adapters write the same, so that each refuses the same.
 const (
 	queryCursor byte = 'q' // then the sort key
-	dueCursor   byte = 'd' // then the due time in milliseconds (8 bytes, big-endian), the partition behind its length (2), the sort key
+	dueCursor   byte = 'd' // then the due time in ms (8 bytes, big-endian), the partition behind its length (2), the sort key
 )
 
 // QueryCursor is the Next of a page of [Store.Query] that ended at sort.

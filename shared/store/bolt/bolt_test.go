@@ -33,10 +33,12 @@ func TestCrowd(t *testing.T) {
 	storetest.RunCrowd(t, open(t, filepath.Join(t.TempDir(), "db")), 100_000)
 }
 
+func key(sort string) store.Key {
+	return store.Key{Table: store.Sessions, Partition: "p", Sort: sort}
+}
+
 func put(k string, expires time.Time) store.Change {
-	return store.Put(store.Item{
-		Key: store.Key{Table: store.Sessions, Partition: "p", Sort: k}, Expires: expires, Fields: store.Fields{"x": store.Text(k)},
-	}, store.Any)
+	return store.Put(store.Item{Key: key(k), Expires: expires, Fields: store.Fields{"x": store.Text(k)}}, store.Any)
 }
 
 // What was committed is there when the file is opened again.
@@ -49,7 +51,7 @@ func TestReopen(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	items, err := open(t, path).Get(t.Context(), store.Key{Table: store.Sessions, Partition: "p", Sort: "a"})
+	items, err := open(t, path).Get(t.Context(), key("a"))
 	if err != nil || !items[0].Exists() {
 		t.Errorf("after opening again: %+v, %v", items, err)
 	}
@@ -78,7 +80,7 @@ func TestClose(t *testing.T) {
 	wg.Wait()
 	s = open(t, path)
 	for i, err := range errs {
-		items, getErr := s.Get(t.Context(), store.Key{Table: store.Sessions, Partition: "p", Sort: fmt.Sprint(i)})
+		items, getErr := s.Get(t.Context(), key(fmt.Sprint(i)))
 		if getErr != nil {
 			t.Fatal(getErr)
 		}
@@ -89,7 +91,7 @@ func TestClose(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get(t.Context(), store.Key{Table: store.Sessions, Partition: "p", Sort: "1"}); !errors.Is(err, store.ErrUnavailable) {
+	if _, err := s.Get(t.Context(), key("1")); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Get after Close: got %v, want %v", err, store.ErrUnavailable)
 	}
 }
@@ -99,14 +101,16 @@ func TestSweep(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "db"))
 	now := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
 	for i := range 10 {
-		if err := s.Commit(t.Context(), fmt.Sprint("c", i), put(fmt.Sprint(i), now.Add(time.Duration(i-5)*time.Second))); err != nil {
+		expires := now.Add(time.Duration(i-5) * time.Second)
+		if err := s.Commit(t.Context(), fmt.Sprint("c", i), put(fmt.Sprint(i), expires)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := s.Commit(t.Context(), "never", put("never", time.Time{})); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Take(t.Context(), limit.Budget{Key: "b", Burst: 1, Every: time.Second}, 1, now.Add(-time.Hour)); err != nil {
+	past := limit.Budget{Key: "b", Burst: 1, Every: time.Second}
+	if _, err := s.Take(t.Context(), past, 1, now.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []int{4, 3, 0} {

@@ -117,7 +117,8 @@ func explain(what string, err error) error {
 
 func invalid(code string) bool {
 	switch code {
-	case "ValidationException", "ValidationError", "ItemCollectionSizeLimitExceededException", "ItemCollectionSizeLimitExceeded":
+	case "ValidationException", "ItemCollectionSizeLimitExceededException", // of requests
+		"ValidationError", "ItemCollectionSizeLimitExceeded": // of items in transactions
 		return true
 	}
 	return false

@@ -161,14 +161,19 @@ func TestTokensTellCommitsApart(t *testing.T) {
 
 // Requests about one item meet transactions too.
 func TestSingleRequestsThatMeetATransaction(t *testing.T) {
+	ctx, at := t.Context(), time.Unix(1e9, 0)
+	put := func(s *dynamo.Store) error { return s.Commit(ctx, "id", two()[0]) }
+	del := func(s *dynamo.Store) error { return s.Commit(ctx, "id", store.Delete(key("a"), store.Any)) }
+	take := func(s *dynamo.Store) error { _, err := s.Take(ctx, budget, 1, at); return err }
+	give := func(s *dynamo.Store) error { return s.Give(ctx, budget, 1, at) }
 	for name, c := range map[string]struct {
 		call func(s *dynamo.Store) error
 		want error
 	}{
-		"put":    {func(s *dynamo.Store) error { return s.Commit(t.Context(), "id", two()[0]) }, store.ErrConflict},
-		"delete": {func(s *dynamo.Store) error { return s.Commit(t.Context(), "id", store.Delete(key("a"), store.Any)) }, store.ErrConflict},
-		"take":   {func(s *dynamo.Store) error { _, err := s.Take(t.Context(), budget, 1, time.Now()); return err }, store.ErrUnavailable},
-		"give":   {func(s *dynamo.Store) error { return s.Give(t.Context(), budget, 1, time.Now()) }, store.ErrUnavailable},
+		"put":    {put, store.ErrConflict},
+		"delete": {del, store.ErrConflict},
+		"take":   {take, store.ErrUnavailable},
+		"give":   {give, store.ErrUnavailable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			meet := 2
@@ -354,7 +359,8 @@ func TestStoredItems(t *testing.T) {
 		{"no sort key", "sk", nil, false},
 	} {
 		s, _, _ := scripted(t, func(string, int) (any, error) {
-			a := map[string]types.AttributeValue{"pk": text("p"), "sk": text("a"), "v": &types.AttributeValueMemberN{Value: "1"}}
+			one := &types.AttributeValueMemberN{Value: "1"}
+			a := map[string]types.AttributeValue{"pk": text("p"), "sk": text("a"), "v": one}
 			if a[c.attribute] = c.value; c.value == nil {
 				delete(a, c.attribute)
 			}

@@ -51,7 +51,8 @@ func testFieldTypes(t *testing.T, s store.Store) {
 		"bytes": store.Bytes{0, 255, 1}, "none": store.Bytes{}, "yes": store.Bool(true), "no": store.Bool(false),
 		"dotted.name-1_x": store.Text("x"),
 		// Names that adapters use themselves.
-		"pk": store.Text("mine"), "v": store.Number(-1), "c": store.Text("mine"), "ttl": store.Number(7), "shard": store.Text(""),
+		"pk": store.Text("mine"), "v": store.Number(-1), "c": store.Text("mine"),
+		"ttl": store.Number(7), "shard": store.Text(""),
 	}
 	commit(t, s, "c1", store.Put(store.Item{Key: key("a"), Fields: fields}, store.Absent))
 	if d := cmp.Diff(fields, get(t, s, key("a")).Fields); d != "" {
@@ -120,7 +121,8 @@ func testExpectations(t *testing.T, s store.Store) {
 func testAllOrNothing(t *testing.T, s store.Store) {
 	commit(t, s, "c1", store.Put(item(key("a"), "A"), store.Absent), store.Put(item(key("b"), "B"), store.Absent))
 	err := s.Commit(t.Context(), "c2", store.Put(item(key("a"), "A2"), 1), store.Delete(key("b"), 1),
-		store.Put(item(key("c"), "C"), store.Absent), store.Put(item(store.Key{Table: store.Codes, Partition: "p", Sort: "s"}, "x"), 5))
+		store.Put(item(key("c"), "C"), store.Absent),
+		store.Put(item(store.Key{Table: store.Codes, Partition: "p", Sort: "s"}, "x"), 5))
 	wantError(t, "commit with one expectation that fails", err, store.ErrConflict)
 	wantText(t, s, key("a"), "A")
 	wantText(t, s, key("b"), "B")
@@ -168,7 +170,8 @@ func testRepeat(t *testing.T, s store.Store) {
 		t.Errorf("version %d after a repeated put, want 1", v)
 	}
 	many := []store.Change{
-		store.Put(item(key("a"), "A2"), 1), store.Put(item(key("b"), "B"), store.Absent), store.Check(key("none"), store.Absent),
+		store.Put(item(key("a"), "A2"), 1), store.Put(item(key("b"), "B"), store.Absent),
+		store.Check(key("none"), store.Absent),
 	}
 	commit(t, s, "c2", many...)
 	commit(t, s, "c2", many...)

@@ -95,8 +95,9 @@ func testQueryCursors(t *testing.T, s store.Store) {
 		all = append(all, fmt.Sprintf("s%02d", i))
 		commit(t, s, fmt.Sprint("c", i), store.Put(item(key(all[i]), "x"), store.Absent))
 	}
+	queries := []store.Query{{}, {Prefix: "s"}, {Prefix: "s1"}, {From: "s03", To: "s20"}, {To: "s11"}, {From: "s07"}}
 	for _, limit := range []int{1, 7, 25, 26} {
-		for _, q := range []store.Query{{}, {Prefix: "s"}, {Prefix: "s1"}, {From: "s03", To: "s20"}, {To: "s11"}, {From: "s07"}} {
+		for _, q := range queries {
 			for _, reverse := range []bool{false, true} {
 				q.Table, q.Partition, q.Limit, q.Reverse, q.Cursor = store.Operators, "acme", limit, reverse, ""
 				want := slices.DeleteFunc(slices.Clone(all), func(s string) bool {

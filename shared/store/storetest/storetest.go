@@ -1,5 +1,5 @@
-// Package storetest is the contract of package store in executable form: every adapter passes [Run] and [RunCrowd]. It also
-// has two wrappers for the tests of those who use a store: [Faulty], whose calls go wrong, and [Counting], which counts them.
+// Package storetest is the contract of package store in executable form: every adapter passes [Run] and [RunCrowd]. Stores
+// whose calls go wrong, or are counted, for the tests of those who use one, are in access/accesstest.
 package storetest
 
 import (
