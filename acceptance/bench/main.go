@@ -85,7 +85,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer s.stop()
+	defer func() { _ = s.stop() }()
 	first := time.Since(started)
 	again, err := startAgain(binary, dir)
 	if err != nil {
@@ -93,10 +93,9 @@ func run() error {
 	}
 	fmt.Printf("start to first answer          %d ms on an empty folder, %d ms on one in use (aim: under 100)\n",
 		first.Milliseconds(), again.Milliseconds())
-	if s, err = restart(s, binary, dir); err != nil {
+	if err := s.ready(dir); err != nil {
 		return err
 	}
-	defer s.stop()
 	people, err := s.people(16)
 	if err != nil {
 		return err
@@ -206,21 +205,7 @@ func startAgain(binary, dir string) (time.Duration, error) {
 		return 0, err
 	}
 	took := time.Since(began)
-	return took, s.stop()
-}
-
-func restart(s *server, binary, dir string) (*server, error) {
-	if err := s.ready(dir); err != nil {
-		return nil, err
-	}
-	if err := s.stop(); err != nil {
-		return nil, err
-	}
-	s, err := start(binary, dir)
-	if err != nil {
-		return nil, err
-	}
-	return s, s.ready(dir)
+	return took, errors.Join(s.ready(other), s.stop())
 }
 
 // ready waits for demo.json of this start.
