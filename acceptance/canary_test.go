@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"postern/acceptance/internal/demoserver"
 )
 
 // No secret of a whole run stands in the store, the inbox, a file or the log, in any spelling (security.md 7). Exempt are demo.json and
@@ -21,11 +23,11 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Skip("somebody else started the server")
 	}
 	dir := filepath.Join(t.TempDir(), "data")
-	first, err := startServer(dir)
+	first, err := demoserver.Start(binary, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := first.stop(); err != nil {
+	if err := first.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	// The second start prints none, and logs everything.
@@ -38,10 +40,10 @@ func TestSecretsAreNowhere(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s := &runningServer{cmd: cmd}
+	s := &demoserver.Server{Cmd: cmd}
 	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(log.String(), "Stop it with"); {
 		if time.Now().After(deadline) {
-			s.kill()
+			s.Kill()
 			t.Fatalf("the server did not get ready:\n%s", log.String())
 		}
 	}
@@ -75,7 +77,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 		return a
 	}
 	mails := func(to string) mail { drain(t, base); return inbox(t, base, to)[0] }
-	temporary := first.demo.temporary("alice")
+	temporary := first.Facts.Temporary("alice")
 	post("/login", map[string]string{"accountId": "demo", "login": "alice", "password": temporary}).want(200)
 	post("/new-password", map[string]string{"password": "canary passphrase of alice"}).want(200)
 	post("/login", map[string]string{"accountId": "demo", "login": "alice", "password": "a wrong canary passphrase"}).want(401)
@@ -95,7 +97,7 @@ func TestSecretsAreNowhere(t *testing.T) {
 	single := find(t, codeLine, mails("carol@demo.example"))
 	keep(single)
 	post("/login", map[string]string{"accountId": "demo", "login": "carol", "password": single}).want(200)
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Fatal(err)
 	}
 	if len(canaries) < 15 {

@@ -288,7 +288,7 @@ var (
 func alice(t testing.TB) *person {
 	t.Helper()
 	aliceOnce.Do(func() {
-		p := &person{browser: newBrowser(t), username: "alice", email: "alice@demo.example", password: demo.temporary("alice")}
+		p := &person{browser: newBrowser(t), username: "alice", email: "alice@demo.example", password: demo.Temporary("alice")}
 		p.signIn().want(200)
 		p.choose(passphrase + "alice")
 		aliceIs = p

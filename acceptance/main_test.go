@@ -5,48 +5,20 @@
 package acceptance
 
 import (
-	"bufio"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
+
+	"postern/acceptance/internal/demoserver"
 )
 
-// demoFacts are what demo.json says (api.md "On one machine").
-type demoFacts struct {
-	URL       string `json:"url"`
-	InboxURL  string `json:"inboxUrl"`
-	AccountID string `json:"accountId"`
-	Operators []struct {
-		Username          string  `json:"username"`
-		Email             string  `json:"email"`
-		FirstName         string  `json:"firstName"`
-		Role              string  `json:"role"`
-		TemporaryPassword *string `json:"temporaryPassword"`
-	} `json:"operators"`
-}
-
-func (d demoFacts) temporary(username string) string {
-	for _, o := range d.Operators {
-		if o.Username == username && o.TemporaryPassword != nil {
-			return *o.TemporaryPassword
-		}
-	}
-	return ""
-}
-
 var (
-	demo   demoFacts // of the server that all tests share
-	folder string    // its data folder
-	binary string    // of the server; empty if somebody else started it
+	demo   demoserver.Facts // of the server that all tests share
+	folder string           // its data folder
+	binary string           // of the server; empty if somebody else started it
 )
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -57,11 +29,8 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	if os.Getenv("POSTERN_URL") != "" {
-		raw, err := os.ReadFile(os.Getenv("POSTERN_DEMO_JSON"))
-		if err == nil {
-			err = json.Unmarshal(raw, &demo)
-		}
-		if err != nil {
+		var err error
+		if demo, err = demoserver.ReadFacts(os.Getenv("POSTERN_DEMO_JSON")); err != nil {
 			return fail(fmt.Errorf("POSTERN_DEMO_JSON: %w", err))
 		}
 		demo.URL, folder = os.Getenv("POSTERN_URL"), filepath.Dir(os.Getenv("POSTERN_DEMO_JSON"))
@@ -72,79 +41,23 @@ func testMain(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	binary = filepath.Join(dir, "postern")
-	build := exec.Command("go", "build", "-o", binary, "postern/cmd/postern")
-	build.Stderr = os.Stderr
-	if err := build.Run(); err != nil {
-		return fail(fmt.Errorf("build: %w", err))
+	if binary, err = demoserver.Build(dir); err != nil {
+		return fail(err)
 	}
 	folder = filepath.Join(dir, "data")
-	s, err := startServer(folder)
+	s, err := demoserver.Start(binary, folder)
 	if err != nil {
 		return fail(err)
 	}
-	demo = s.demo
+	demo = s.Facts
 	code := m.Run()
 	if code == 0 {
 		code = checkContract()
 	}
-	if err := s.stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		return fail(err)
 	}
 	return code
-}
-
-// runningServer is a server that this package started.
-type runningServer struct {
-	cmd    *exec.Cmd
-	demo   demoFacts
-	output []string // what it printed until it was ready
-}
-
-// startServer starts the demo on a folder and waits until it says that it is ready.
-func startServer(data string) (*runningServer, error) {
-	cmd := exec.Command(binary, "serve", "--demo", "--listen", "127.0.0.1:0", "--data", data)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	s := &runningServer{cmd: cmd}
-	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		s.output = append(s.output, lines.Text())
-		if strings.HasPrefix(lines.Text(), "Stop it with") {
-			go func() { _, _ = io.Copy(io.Discard, out) }()
-			raw, err := os.ReadFile(filepath.Join(data, "demo.json"))
-			if err == nil {
-				err = json.Unmarshal(raw, &s.demo)
-			}
-			return s, err
-		}
-	}
-	return nil, errors.Join(errors.New("the server did not get ready"), cmd.Wait())
-}
-
-// stop asks the server to finish, and expects it to end well.
-func (s *runningServer) stop() error {
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	if err := s.cmd.Wait(); err != nil {
-		return fmt.Errorf("the server did not end well: %w", err)
-	}
-	return nil
-}
-
-// kill kills it, as a power cut would.
-func (s *runningServer) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
 }
 
 // lockedBuffer is a buffer that a process writes to while a test reads.

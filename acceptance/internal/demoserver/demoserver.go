@@ -1,0 +1,120 @@
+// Package demoserver builds Postern and runs `postern serve --demo`, for tests that speak to it from outside.
+package demoserver
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Facts are what demo.json says (api.md "On one machine").
+type Facts struct {
+	URL       string     `json:"url"`
+	InboxURL  string     `json:"inboxUrl"`
+	AccountID string     `json:"accountId"`
+	Operators []Operator `json:"operators"`
+}
+
+// Operator is one that the first start made.
+type Operator struct {
+	Username          string  `json:"username"`
+	Email             string  `json:"email"`
+	FirstName         string  `json:"firstName"`
+	Role              string  `json:"role"`
+	TemporaryPassword *string `json:"temporaryPassword"` // nil once it was used
+}
+
+// ReadFacts reads a demo.json.
+func ReadFacts(file string) (Facts, error) {
+	var f Facts
+	raw, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(raw, &f)
+	}
+	if err != nil {
+		return Facts{}, fmt.Errorf("read facts of the demo: %w", err)
+	}
+	return f, nil
+}
+
+// Temporary gives the password that the demo made for an operator, or "" once it was used.
+func (f Facts) Temporary(username string) string {
+	for _, o := range f.Operators {
+		if o.Username == username && o.TemporaryPassword != nil {
+			return *o.TemporaryPassword
+		}
+	}
+	return ""
+}
+
+// Build compiles cmd/postern into dir and gives the file.
+func Build(dir string) (binary string, err error) {
+	binary = filepath.Join(dir, "postern")
+	build := exec.Command("go", "build", "-o", binary, "postern/cmd/postern")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		return "", fmt.Errorf("build: %w", err)
+	}
+	return binary, nil
+}
+
+// Server is a server that was started here.
+type Server struct {
+	Cmd    *exec.Cmd
+	Facts  Facts
+	Output []string // the lines that it printed until it was ready
+}
+
+// Start starts the demo on a free port and the folder data, and waits, for 30 s at most, until it says that it is ready.
+func Start(binary, data string) (*Server, error) {
+	cmd := exec.Command(binary, "serve", "--demo", "--listen", "127.0.0.1:0", "--data", data)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &Server{Cmd: cmd}
+	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		s.Output = append(s.Output, lines.Text())
+		if strings.HasPrefix(lines.Text(), "Stop it with") {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			if s.Facts, err = ReadFacts(filepath.Join(data, "demo.json")); err != nil {
+				s.Kill()
+				return nil, err
+			}
+			return s, nil
+		}
+	}
+	return nil, errors.Join(errors.New("the server did not get ready"), cmd.Wait())
+}
+
+// Stop asks the server to finish, and expects it to end well.
+func (s *Server) Stop() error {
+	if err := s.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	if err := s.Cmd.Wait(); err != nil {
+		return fmt.Errorf("the server did not end well: %w", err)
+	}
+	return nil
+}
+
+// Kill kills it, as a power cut would.
+func (s *Server) Kill() {
+	_ = s.Cmd.Process.Kill()
+	_ = s.Cmd.Wait()
+}
