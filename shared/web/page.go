@@ -245,10 +245,17 @@ func (v *view) Time(t any) template.HTML {
 	return template.HTML(`<time datetime="` + at.Format(time.RFC3339) + `">` + at.Format(timeForPeople) + `</time>`)
 }
 
-// Label is what people call a field.
+// Label is what people call a field, in its form and in the summary of what is wrong there. It depends on the page.
 func (v *view) Label(name string) string {
-	if name == "totp" && strings.HasPrefix(v.Name, "manage") {
-		return v.T("page.field.manage_totp") // a state or a rule there, a code elsewhere
+	switch {
+	case name == "totp" && strings.HasPrefix(v.Name, "manage"):
+		name = "manage_totp" // a state or a rule there, a code elsewhere
+	case name == "password" && v.Name == "new_password":
+		name = "newPassword"
+	case name == "code" && v.Name == "reset_confirm":
+		name = "reset_code"
+	case name == "code":
+		name = "totp"
 	}
 	return v.T("page.field." + name)
 }
@@ -283,8 +290,6 @@ func (v *view) Field(name string, attributes ...string) (input, error) {
 	for i := 0; i+1 < len(attributes); i += 2 {
 		value := attributes[i+1]
 		switch attributes[i] {
-		case "label":
-			f.Label = v.T(value)
 		case "type":
 			f.Type = value
 		case "autocomplete":
