@@ -8,15 +8,20 @@
   document.querySelector(".problem")?.focus();
 
   // The token of a reset link stands in the fragment, which is never sent. It goes into the form, and out of the history.
+  // Where the page is open already, opening the link changes the fragment and loads nothing.
   const link = document.getElementById("link");
-  if (link && location.hash.length > 1) {
-    link.elements.token.value = location.hash.slice(1);
+  const take = () => {
+    const token = location.hash.slice(1);
+    if (!link || !token || document.getElementById(token)) return; // an anchor of the page is none
+    link.elements.token.value = token;
     history.replaceState(null, "", location.pathname);
     link.hidden = false;
     const code = document.getElementById("code");
     if (code) code.hidden = true;
     link.querySelector("button").focus();
-  }
+  };
+  take();
+  addEventListener("hashchange", take);
 
   // Show and hide a password; tell of Caps Lock.
   each("input[type=password]", (input) => {
