@@ -104,7 +104,7 @@ func (s *Server) showInbox(w http.ResponseWriter, r *http.Request) (any, error) 
 		for _, m := range all {
 			shown = append(shown, shownMail{m, strings.Split(strings.TrimSpace(m.Text), "\n")})
 		}
-		return nil, inboxPage.Execute(w, map[string]any{"Mails": shown, "Stylesheet": web.Stylesheet()})
+		return nil, inboxPage.Execute(w, map[string]any{"Mails": shown, "Stylesheet": web.Stylesheet(), "Icon": web.Icon()})
 	}
 	return map[string]any{"items": all}, nil
 }

@@ -67,7 +67,12 @@ func asset(q *request) (reply, error) {
 }
 
 // Stylesheet is the address of the pages' style, for pages that stand beside these (the local inbox).
-func Stylesheet() string {
+func Stylesheet() string { return assetPath("postern.css") }
+
+// Icon is the address of the pages' icon, an SVG, for the same pages.
+func Icon() string { return assetPath("icon.svg") }
+
+func assetPath(name string) string {
 	_, names := hashed()
-	return "/assets/" + names["postern.css"]
+	return "/assets/" + names[name]
 }
