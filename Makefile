@@ -19,6 +19,7 @@ lint: ## gofmt, vet, staticcheck
 
 test-all: lint test ## what CI runs: also the store suite on Amazon's DynamoDB Local, and the pages in Chromium
 	infra/stand/with-dynamodb.sh $(GO) test $(RACE) ./shared/store/dynamo/...
+	infra/stand/browser.sh $(GO) test ./acceptance/browser/...
 
 bench: ## ratios, measured in one run
 	$(GO) run ./acceptance/bench
