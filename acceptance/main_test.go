@@ -60,6 +60,13 @@ func testMain(m *testing.M) int {
 	return code
 }
 
+// A change of the server has its tests run again, in spite of what go test remembers.
+func TestSources(t *testing.T) {
+	if err := demoserver.TouchSources(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // lockedBuffer is a buffer that a process writes to while a test reads.
 type lockedBuffer struct {
 	mu sync.Mutex

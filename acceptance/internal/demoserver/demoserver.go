@@ -58,12 +58,33 @@ func (f Facts) Temporary(username string) string {
 // Build compiles cmd/postern into dir and gives the file.
 func Build(dir string) (binary string, err error) {
 	binary = filepath.Join(dir, "postern")
-	build := exec.Command("go", "build", "-o", binary, "postern/cmd/postern")
+	build := exec.Command("go", "build", "-o", binary, program)
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return "", fmt.Errorf("build: %w", err)
 	}
 	return binary, nil
+}
+
+const program = "postern/cmd/postern"
+
+// TouchSources looks at every file that the server is made of. `go test` answers from its cache unless something has changed
+// that a test (not TestMain) has looked at, and does not know what the server was built from: each package that starts one
+// calls this in a test.
+func TouchSources() error {
+	list := exec.Command("go", "list", "-deps", "-f",
+		`{{if not .Standard}}{{range .GoFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{range .EmbedFiles}}{{$.Dir}}/{{.}}{{"\n"}}{{end}}{{end}}`, program)
+	list.Stderr = os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		return fmt.Errorf("list sources: %w", err)
+	}
+	for file := range strings.Lines(string(out)) {
+		if _, err := os.Stat(strings.TrimSpace(file)); err != nil {
+			return fmt.Errorf("list sources: %w", err)
+		}
+	}
+	return nil
 }
 
 // Server is a server that was started here.
