@@ -16,7 +16,7 @@ import (
 var lookedAt = map[string]bool{}
 
 // look checks the page that is shown, which must be the one made by that template: axe-core finds nothing in it, in light and
-// dark, wide and narrow, and at 320 pixels (WCAG 1.4.10) nothing of it has to be scrolled sideways to.
+// dark, wide and narrow, and nothing of it has to be scrolled sideways to; at 320 pixels (WCAG 1.4.10) tables are exempt.
 // state tells apart what one template shows at different times.
 func (b *tab) look(template, state string) {
 	b.t.Helper()
@@ -40,6 +40,9 @@ func (b *tab) check(name string) {
 				b.t.Errorf("%s: axe-core: %s", view, v)
 			}
 			b.picture(fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
+		}
+		if cut := b.cutTable(); cut && width == 1280 {
+			b.t.Errorf("%s at %d pixels: the table does not fit", name, width)
 		}
 		if wide := b.sideways(); wide != "" {
 			b.t.Errorf("%s at %d pixels scrolls sideways: %s", name, width, wide)
@@ -74,6 +77,12 @@ func (b *tab) sideways() string {
 		const widest = [...document.body.querySelectorAll("*")].reduce((a, e) => right(e) > right(a) ? e : a);
 		return page.scrollWidth + " pixels: " + widest.outerHTML.slice(0, 200);
 	})()`)
+}
+
+// cutTable reports whether a table is wider than its place, so that it scrolls there.
+func (b *tab) cutTable() bool {
+	b.t.Helper()
+	return ask[bool](b, `[...document.querySelectorAll(".scroll")].some(e => e.scrollWidth > e.clientWidth)`)
 }
 
 // picture keeps how the page looks, if the environment variable SHOTS names a folder.

@@ -114,3 +114,20 @@ func everyPageLookedAt() (code int) {
 	}
 	return code
 }
+
+// A change of the server has its tests run again, in spite of what go test remembers.
+func TestSources(t *testing.T) {
+	needBrowser(t)
+	if err := demoserver.TouchSources(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// needBrowser skips a test where there is no browser. It asks for the environment again: what TestMain asked for, go test
+// does not take into account when it answers from its cache.
+func needBrowser(t *testing.T) {
+	t.Helper()
+	if os.Getenv("POSTERN_CHROMIUM") == "" || os.Getenv("POSTERN_AXE") == "" {
+		t.Skip("needs a browser: infra/stand/browser.sh go test ./acceptance/browser")
+	}
+}

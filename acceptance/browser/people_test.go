@@ -95,9 +95,7 @@ var administrator struct {
 // office is bob's client, signed in: the demo's administrator who makes the others.
 func office(t *testing.T) *client {
 	t.Helper()
-	if chromium == nil {
-		t.Skip("needs a browser: infra/stand/browser.sh go test ./acceptance/browser")
-	}
+	needBrowser(t)
 	a := &administrator
 	a.Lock()
 	defer a.Unlock()
@@ -117,9 +115,8 @@ func office(t *testing.T) *client {
 // a puzzle for what other tests got wrong; who is signed in already is signed out by that if it happens often.
 func newcomer(t *testing.T, role string) *person {
 	t.Helper()
-	if chromium != nil {
-		advance(t, "20m")
-	}
+	needBrowser(t)
+	advance(t, "20m")
 	name := strings.ToLower("op-" + rand.Text()[:10])
 	p := &person{username: name, email: name + "@people.example", firstName: "Ingeborg"}
 	made := office(t).must(t, "/manage/operators", map[string]string{

@@ -43,9 +43,7 @@ func open(t *testing.T) *tab {
 
 func openWith(t *testing.T, scripts bool) *tab {
 	t.Helper()
-	if chromium == nil {
-		t.Skip("needs a browser: infra/stand/browser.sh go test ./acceptance/browser")
-	}
+	needBrowser(t)
 	b := &tab{t: t, documents: map[string]bool{}}
 	ctx, cancel := chromedp.NewContext(chromium, chromedp.WithNewBrowserContext(), chromedp.WithListener(b.listen))
 	b.ctx = ctx
