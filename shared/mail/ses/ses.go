@@ -1,0 +1,111 @@
+// Package ses hands mails to Amazon SES (API v2).
+package ses
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2"
+	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
+
+	"postern/shared/mail"
+)
+
+// Config is what a Sender works with.
+type Config struct {
+	// Client asks SES. Its retryer is what waits and repeats when SES says that mails come too fast.
+	Client *sesv2.Client
+	// ConfigurationSet is the one that publishes bounces, complaints, rejects and delays. Empty: none.
+	ConfigurationSet string
+	// ReplyTo is where answers of people go if the mail names nothing else. Empty: to the sender.
+	ReplyTo string
+}
+
+// Sender implements mail.Sender. It is safe for concurrent use.
+type Sender struct{ c Config }
+
+var _ mail.Sender = (*Sender)(nil)
+
+// New makes a Sender.
+func New(c Config) *Sender { return &Sender{c} }
+
+// MailTag is the tag under which SES gives back, in its events, which mail an event is about: Message.ID.
+const MailTag = "postern-mail"
+
+// Send implements mail.Sender. What SES says will never do is [mail.ErrRejected]; a sending rate or daily quota that is spent,
+// an identity that is not verified yet, or an account that is paused may pass.
+func (s *Sender) Send(ctx context.Context, m mail.Message) error {
+	in := &sesv2.SendEmailInput{
+		FromEmailAddress: aws.String(address(m.FromName, m.From)),
+		Destination:      &types.Destination{ToAddresses: []string{m.To}},
+		Content: &types.EmailContent{Simple: &types.Message{
+			Subject: content(m.Subject),
+			Body:    &types.Body{Text: content(m.Text), Html: content(m.HTML)},
+			Headers: []types.MessageHeader{
+				{Name: aws.String("Auto-Submitted"), Value: aws.String("auto-generated")}, // RFC 3834: no out-of-office replies
+			},
+		}},
+		EmailTags: []types.MessageTag{{Name: aws.String(MailTag), Value: aws.String(tagValue(m.ID))}},
+	}
+	if s.c.ConfigurationSet != "" {
+		in.ConfigurationSetName = &s.c.ConfigurationSet
+	}
+	if to := m.ReplyTo; to != "" {
+		in.ReplyToAddresses = []string{to}
+	} else if s.c.ReplyTo != "" {
+		in.ReplyToAddresses = []string{s.c.ReplyTo}
+	}
+	for name, value := range m.Tags {
+		in.EmailTags = append(in.EmailTags, types.MessageTag{Name: aws.String(tagValue(name)), Value: aws.String(tagValue(value))})
+	}
+	if _, err := s.c.Client.SendEmail(ctx, in); err != nil {
+		return explain(err)
+	}
+	return nil
+}
+
+func content(text string) *types.Content {
+	return &types.Content{Data: &text, Charset: aws.String("UTF-8")}
+}
+
+// address writes a sender as SES takes it: the name as an encoded word (RFC 2047) if it is not ASCII, else as a quoted string.
+func address(name, addr string) string {
+	if name == "" {
+		return addr
+	}
+	encoded := mime.QEncoding.Encode("utf-8", name)
+	if encoded == name {
+		encoded = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	}
+	return encoded + " <" + addr + ">"
+}
+
+// tagValue keeps to what SES takes in names and values of tags: ASCII letters, digits, '_', '-', '.', '@', 256 of them.
+func tagValue(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("_-.@", r):
+			return r
+		}
+		return '_'
+	}, s)
+	return s[:min(len(s), 256)]
+}
+
+// explain says whether trying again may help. Of a rejection it keeps SES's words: they name the address at fault, which
+// stands beside them in the outbox already.
+func explain(err error) error {
+	var rejected *types.MessageRejected
+	var bad *types.BadRequestException
+	switch {
+	case errors.As(err, &rejected) && !strings.Contains(rejected.ErrorMessage(), "not verified"):
+		return fmt.Errorf("%w: %s", mail.ErrRejected, rejected.ErrorMessage())
+	case errors.As(err, &bad):
+		return fmt.Errorf("%w: %s", mail.ErrRejected, bad.ErrorMessage())
+	}
+	return fmt.Errorf("send by SES: %w", err)
+}

@@ -1,0 +1,121 @@
+// Package sqs puts messages into queues of Amazon SQS, and reads them out of what a function is woken with.
+//
+// Delivery is at least once and in no order (standard queues). What fails again and again SQS moves to the queue's
+// dead-letter queue; [Queue.Redrive] brings it back.
+package sqs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"postern/shared/queue"
+)
+
+// Config is what a Queue works with.
+type Config struct {
+	Client *sqs.Client
+	URLs   map[queue.Queue]string // where each queue is; one that is missing cannot be sent to
+	// Timeout is how long a Send may take: it stands at the end of a request, and what it cannot hand over the outbox sweep
+	// does. 0: 2 s.
+	Timeout time.Duration
+}
+
+// Queue implements queue.Sender. It is safe for concurrent use.
+type Queue struct{ c Config }
+
+var _ queue.Sender = (*Queue)(nil)
+
+// New makes a Queue.
+func New(c Config) *Queue {
+	if c.Timeout == 0 {
+		c.Timeout = 2 * time.Second
+	}
+	return &Queue{c}
+}
+
+// Send implements queue.Sender.
+func (q *Queue) Send(ctx context.Context, name queue.Queue, m queue.Message) error {
+	url, ok := q.c.URLs[name]
+	if !ok {
+		return fmt.Errorf("no queue %s", name)
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode message: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.c.Timeout)
+	defer cancel()
+	text := string(body)
+	if _, err := q.c.Client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: &text}); err != nil {
+		return fmt.Errorf("send to queue %s: %w", name, err)
+	}
+	return nil
+}
+
+// ErrForeign says that the body of a message is none of ours.
+var ErrForeign = errors.New("not a message of Postern's")
+
+// maxPart is how long an Account ID or the id of an outbox item in a message may be, in bytes.
+const maxPart = 256
+
+// Parse reads the body of a message. Whatever is not exactly one of ours is ErrForeign; what it says is not repeated, for it
+// may be anything.
+func Parse(body string) (queue.Message, error) {
+	var m queue.Message
+	d := json.NewDecoder(bytes.NewReader([]byte(body)))
+	d.DisallowUnknownFields()
+	if d.Decode(&m) != nil {
+		return queue.Message{}, ErrForeign
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return queue.Message{}, ErrForeign
+	}
+	if m.AccountID == "" || m.ID == "" || len(m.AccountID) > maxPart || len(m.ID) > maxPart {
+		return queue.Message{}, ErrForeign
+	}
+	return m, nil
+}
+
+// Redrive moves what stands in a dead-letter queue back to where it came from, and returns how many messages that were. It
+// ends when the queue gives no more; one that is cut off loses nothing: a message is deleted after it was sent, so the worst
+// is that one is delivered twice.
+func Redrive(ctx context.Context, client *sqs.Client, deadLetters, to string) (int, error) {
+	moved := 0
+	for {
+		got, err := client.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
+			QueueUrl: &deadLetters, MaxNumberOfMessages: 10, WaitTimeSeconds: 1,
+		})
+		if err != nil {
+			return moved, fmt.Errorf("receive from dead-letter queue: %w", err)
+		}
+		if len(got.Messages) == 0 {
+			return moved, nil
+		}
+		for _, m := range got.Messages {
+			if err := move(ctx, client, m, deadLetters, to); err != nil {
+				return moved, err
+			}
+			moved++
+		}
+	}
+}
+
+func move(ctx context.Context, client *sqs.Client, m types.Message, from, to string) error {
+	if _, err := client.SendMessage(ctx, &sqs.SendMessageInput{
+		QueueUrl: &to, MessageBody: m.Body, MessageAttributes: m.MessageAttributes,
+	}); err != nil {
+		return fmt.Errorf("send to queue: %w", err)
+	}
+	if _, err := client.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &from, ReceiptHandle: m.ReceiptHandle}); err != nil {
+		return fmt.Errorf("delete from dead-letter queue: %w", err)
+	}
+	return nil
+}
