@@ -11,45 +11,52 @@ import (
 	"testing"
 )
 
-// The line that the demo prints works as it is printed, in every form of output, and with another key it does not.
-func TestCommandLine(t *testing.T) {
+func needBinary(t *testing.T) {
+	t.Helper()
 	if binary == "" {
 		t.Skip("somebody else started the server")
 	}
-	p := operator(t, "operator")
-	run := func(env []string, args ...string) (stdout, stderr string, code int) {
-		t.Helper()
-		cmd := exec.Command(binary, args...)
-		cmd.Env = append(append(os.Environ(), "AWS_PROFILE=postern", "AWS_EC2_METADATA_DISABLED=true", "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(folder, "admin-credentials")), env...)
-		var out, errs strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &errs
-		err := cmd.Run()
-		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
-			t.Fatal(err)
-		}
-		return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// postern runs a command as somebody does who has the server's key pair.
+func postern(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = append(append(os.Environ(), "AWS_PROFILE=postern", "AWS_EC2_METADATA_DISABLED=true", "AWS_SHARED_CREDENTIALS_FILE="+filepath.Join(folder, "admin-credentials")), env...)
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
 	}
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// The line that the demo prints works as it is printed, in every form of output, and with another key it does not.
+func TestCommandLine(t *testing.T) {
+	needBinary(t)
+	p := operator(t, "operator")
 	list := []string{"--endpoint", demo.URL, "operators", "list", "--account", demo.AccountID, "--query", p.username}
-	out, errs, code := run(nil, list...)
+	out, errs, code := postern(t, nil, list...)
 	if code != 0 || errs != "" || !strings.Contains(out, p.email) || !strings.HasPrefix(out, "USERNAME") {
 		t.Errorf("table: exit %d\n%s%s", code, out, errs)
 	}
-	out, _, code = run([]string{"POSTERN_ENDPOINT=" + demo.URL}, append([]string{"--output", "json"}, list[2:]...)...)
+	out, _, code = postern(t, []string{"POSTERN_ENDPOINT=" + demo.URL}, append([]string{"--output", "json"}, list[2:]...)...)
 	var all []map[string]any
 	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 0 || len(all) != 1 || all[0]["operatorId"] != p.id {
 		t.Errorf("json: exit %d, %v\n%s", code, err, out)
 	}
 	alice(t).do("PATCH", "/manage/operators/"+p.id, map[string]string{"firstName": "=1+1"}).want(200)
-	out, _, code = run(nil, append([]string{"--output", "csv"}, list...)...)
+	out, _, code = postern(t, nil, append([]string{"--output", "csv"}, list...)...)
 	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if err != nil || code != 0 || len(rows) != 2 || rows[1][1] != "'=1+1 Last" {
 		t.Errorf("csv: exit %d, %v\n%s", code, err, out)
 	}
-	_, errs, code = run([]string{"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=y", "AWS_PROFILE="}, list...)
+	_, errs, code = postern(t, []string{"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=y", "AWS_PROFILE="}, list...)
 	if code != 254 || !strings.Contains(errs, "forbidden") {
 		t.Errorf("another key: exit %d\n%s", code, errs)
 	}
-	_, errs, code = run(nil, "--endpoint", demo.URL, "operators", "list", "--account", demo.AccountID, "--role", "boss")
+	_, errs, code = postern(t, nil, "--endpoint", demo.URL, "operators", "list", "--account", demo.AccountID, "--role", "boss")
 	if code != 254 || !strings.Contains(errs, "invalid_request") {
 		t.Errorf("a bad filter: exit %d\n%s", code, errs)
 	}

@@ -1,7 +1,8 @@
 // Command postern is Postern on one machine (serve, init), and the administrators' command line for every Postern.
 //
-// Data goes to standard output, everything else to standard error. Exit codes: 0 done, 130 interrupted, 252 wrong usage,
-// 253 wrong configuration, 254 refused by the service, 255 anything else.
+// Data goes to standard output, everything else to standard error. Exit codes: 0 done, 1 done, and
+// something was found wrong, 130 interrupted, 252 wrong usage, 253 wrong configuration, 254 refused by the service, 255
+// anything else.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -17,6 +19,7 @@ import (
 
 // Exit codes, those of the AWS CLI where it has one.
 const (
+	exitFindings      = 1
 	exitInterrupted   = 130
 	exitUsage         = 252
 	exitConfiguration = 253
@@ -70,8 +73,10 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&o.output, "output", "table", "table, json or csv")
 	operators := &cobra.Command{Use: "operators", Short: "The operators of an account", RunE: showHelp}
 	operators.AddCommand(newOperatorsList(&o))
-	root.AddCommand(newServe(), newInit(), operators)
-	for _, c := range append(append(root.Commands(), operators.Commands()...), root) {
+	notices := &cobra.Command{Use: "notices", Short: "The System Notifications log of an account", RunE: showHelp}
+	notices.AddCommand(newNoticesList(&o), newNoticesExport(&o), newNoticesVerify(&o), newNoticesPublicKey(&o))
+	root.AddCommand(newServe(), newInit(), operators, notices)
+	for _, c := range slices.Concat(root.Commands(), operators.Commands(), notices.Commands(), []*cobra.Command{root}) {
 		if c.Args == nil {
 			c.Args = usageArgs(cobra.NoArgs)
 		}

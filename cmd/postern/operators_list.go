@@ -1,15 +1,9 @@
 package main
 
 import (
-	"encoding/csv"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/url"
-	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,8 +22,8 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 			if account == "" {
 				return &exitError{exitUsage, errors.New("say which account, with --account")}
 			}
-			if !slices.Contains([]string{"table", "json", "csv"}, o.output) {
-				return &exitError{exitUsage, errors.New("--output is table, json or csv")}
+			if err := o.checkOutput(); err != nil {
+				return err
 			}
 			all := []access.OperatorView{}
 			query := url.Values{"limit": {"200"}}
@@ -64,15 +58,11 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 	return cmd
 }
 
-// printOperators writes operators as a table for people, as JSON, or as CSV with a guard against formulas (details 33).
+// printOperators writes operators in the form that was asked for.
 func printOperators(w io.Writer, output string, all []access.OperatorView) error {
-	if output == "json" {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(all)
-	}
 	header := []string{"USERNAME", "NAME", "EMAIL", "ROLE", "STATE", "TOTP", "PASSWORD", "LAST LOGIN", "OPERATOR ID"}
-	row := func(o access.OperatorView) []string {
+	var rows [][]string
+	for _, o := range all {
 		totp, last := "off", "never"
 		switch {
 		case o.TOTP.Blocked:
@@ -83,29 +73,8 @@ func printOperators(w io.Writer, output string, all []access.OperatorView) error
 		if o.LastLoginAt != nil {
 			last = o.LastLoginAt.Format(time.RFC3339)
 		}
-		return []string{o.Username, o.FirstName + " " + o.LastName, o.Email, string(o.Role), string(o.State), totp,
-			string(o.Password.Kind), last, o.OperatorID}
+		rows = append(rows, []string{o.Username, o.FirstName + " " + o.LastName, o.Email, string(o.Role), string(o.State), totp,
+			string(o.Password.Kind), last, o.OperatorID})
 	}
-	if output == "csv" {
-		c := csv.NewWriter(w)
-		c.UseCRLF = true
-		_ = c.Write(header) // errors stay in the writer
-		for _, o := range all {
-			cells := row(o)
-			for i, cell := range cells {
-				if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-					cells[i] = "'" + cell
-				}
-			}
-			_ = c.Write(cells)
-		}
-		c.Flush()
-		return c.Error()
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, strings.Join(header, "\t"))
-	for _, o := range all {
-		fmt.Fprintln(t, strings.Join(row(o), "\t"))
-	}
-	return t.Flush()
+	return printRows(w, output, all, header, rows)
 }

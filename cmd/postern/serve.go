@@ -26,9 +26,10 @@ Make the first account and its administrator with "postern init", then serve. A 
 something that speaks HTTPS for it (Caddy, nginx, a load balancer): say with --origin what people type into their
 browsers. Sessions need HTTPS everywhere but on localhost.
 
-The folder holds the store (postern.db), the key file (keys) without which the store is useless, the key pair that signs
-administrators' requests (admin-credentials), and the local inbox if there is no --smtp. Copy all of it, with the server
-stopped, to make a backup; keep the key file apart from it.
+The folder holds the store (postern.db), the key file (keys) without which the store is useless, the key that seals the
+notice log (keys-sign.pem, always beside the key file), the key pair that signs administrators' requests
+(admin-credentials), and the local inbox if there is no --smtp. Copy all of it, with the server stopped, to make a
+backup; keep both key files apart from it.
 
 Without --smtp mail goes nowhere but to the local inbox, a page of this server.
 

@@ -33,6 +33,7 @@ import (
 type Config struct {
 	Store  store.Store
 	Keys   keys.Keys
+	Signer keys.Signer // of the notice log; unset: SealNotices fails, and verifying cannot say who signed
 	Hasher *password.Hasher
 	Queue  queue.Sender // told of each outbox item after the commit, best effort
 	Now    func() time.Time
@@ -47,6 +48,7 @@ type Config struct {
 type Service struct {
 	store  store.Store
 	keys   keys.Keys
+	signer keys.Signer // may be nil
 	hasher *password.Hasher
 	queue  queue.Sender
 	clock  func() time.Time
@@ -63,7 +65,7 @@ func New(c Config) *Service {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
-	return &Service{c.Store, c.Keys, c.Hasher, c.Queue, c.Now, c.Random, c.Log, c.Origin}
+	return &Service{c.Store, c.Keys, c.Signer, c.Hasher, c.Queue, c.Now, c.Random, c.Log, c.Origin}
 }
 
 // now is the time that a use case decides at: UTC, whole milliseconds, as it is stored.

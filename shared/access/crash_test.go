@@ -257,6 +257,14 @@ var scenarios = []scenario{
 		_, err := p.Service.ListNotices(p.T.Context(), accesstest.Account, access.ListNotices{})
 		return err
 	})},
+	{"VerifyNotices", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.VerifyNotices(p.T.Context(), accesstest.Account)
+		return err
+	})},
+	{"ExportNotices", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ExportNotices(p.T.Context(), accesstest.Account, "")
+		return err
+	})},
 	{"CreateAccount", "", 1, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
 		_, err := p.Service.CreateAccount(p.T.Context(), access.System, access.CreateAccount{
 			AccountID: "other", Administrator: &access.CreateOperator{Username: "zoe", Email: "zoe@other.example", FirstName: "Zoe", LastName: "Zett"},
@@ -265,11 +273,31 @@ var scenarios = []scenario{
 	})},
 	{"ExpirePasswords", "warning", 1, expire(80 * 24 * time.Hour)},
 	{"ExpirePasswords", "expiry", 1, expire(91 * 24 * time.Hour)},
+	{"SealNotices", "", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		p.Operator("alice")
+		if err := sealNotices(p); err != nil {
+			p.T.Fatal(err)
+		}
+		p.SetPolicy(func(policy *access.Policy) { policy.MinLength++ }, false)
+		return sealNotices
+	}},
+	{"SealNotices", "in two commits", 2, func(p *accesstest.Place) func(*accesstest.Place) error {
+		p.Operator("alice")
+		for range 100 {
+			p.SetPolicy(func(policy *access.Policy) { policy.MinLength ^= 1 }, false)
+		}
+		return sealNotices
+	}},
 	{"SweepOutbox", "", 0, func(p *accesstest.Place) func(*accesstest.Place) error {
 		queuedReset(p, p.Operator("alice"))
 		p.Advance(2 * time.Minute)
 		return func(p *accesstest.Place) error { return p.Service.SweepOutbox(p.T.Context()) }
 	}},
+}
+
+func sealNotices(p *accesstest.Place) error {
+	_, err := p.Service.SealNotices(p.T.Context(), 0)
+	return err
 }
 
 func login(p *accesstest.Place, o *accesstest.Operator, password secret.Text) error {

@@ -32,6 +32,9 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 
 	var notices []*notice
 	for _, item := range all(store.Notices, accountID, "") {
+		if item.Sort == (&noticeHead{}).key().Sort {
+			continue
+		}
 		n := &notice{AccountID: accountID, ID: item.Sort}
 		read(item, n)
 		notices = append(notices, n)
@@ -136,6 +139,15 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 	count := &administrators{AccountID: accountID}
 	if items, err := st.Get(ctx, count.key()); err == nil {
 		read(items[0], count)
+	}
+	log, err := s.VerifyNotices(ctx, accountID)
+	if err != nil || !log.OK {
+		say("the log is not as it was sealed: %+v, %v", log, err)
+	}
+	for _, n := range notices {
+		if (n.Seq == 0) == n.due.IsZero() {
+			say("notice %s has number %d and is due %s", n.Type, n.Seq, n.due)
+		}
 	}
 	if count.Active != active {
 		say("%d active administrators, and %d counted", active, count.Active)

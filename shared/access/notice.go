@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"postern/shared/chain"
 	"postern/shared/store"
 )
 
@@ -65,8 +66,12 @@ type notice struct {
 	Type       NoticeType
 	Actor      string
 	OperatorID string // whom it is about; may be empty
-	Seq        int64  // number in the chain; 0 until sealed
 	Detail     []detail
+
+	// What the sealer adds (package chain).
+	Seq         int64 // number in the chain; 0 until sealed
+	SealVersion int
+	Prev, Hash  []byte
 }
 
 // detail is one fact of a notice. Names are of ASCII letters; values never hold a secret.
@@ -81,11 +86,36 @@ func (n *notice) fields(c *codec) {
 	text(c, "type", &n.Type)
 	text(c, "actor", &n.Actor)
 	text(c, "operatorId", &n.OperatorID)
-	number(c, "seq", &n.Seq)
 	list(c, "detail", &n.Detail, func(prefix string, d *detail) {
 		text(c, prefix+"name", &d.Name)
 		text(c, prefix+"value", &d.Value)
 	})
+	number(c, "seq", &n.Seq)
+	number(c, "sealVersion", &n.SealVersion)
+	c.bytes("prev", &n.Prev)
+	c.bytes("hash", &n.Hash)
+}
+
+// noticesOf asks for all notices of an account, without the chain's head. IDs begin with a digit of the time.
+func noticesOf(accountID string) store.Query {
+	return store.Query{Table: store.Notices, Partition: accountID, From: "0", To: ":"}
+}
+
+// entry is what is sealed of the notice: everything that anybody is shown of it. A field that is added to it later needs a new
+// version of package chain's encoding.
+func (n *notice) entry() chain.Entry {
+	return chain.Entry{
+		Account: n.AccountID, ID: n.ID, At: n.At, Type: string(n.Type), Actor: n.Actor, OperatorID: n.OperatorID, Detail: n.details(),
+	}
+}
+
+// sealed is the notice in its place in the chain.
+func (n *notice) sealed() chain.Sealed {
+	s := chain.Sealed{Entry: n.entry(), Version: n.SealVersion, Seq: n.Seq}
+	if copy(s.Prev[:], n.Prev) != len(n.Prev) || copy(s.Hash[:], n.Hash) != len(n.Hash) {
+		s.Version = 0 // longer than any hash: it fits none
+	}
+	return s
 }
 
 // newNotice makes an entry. It stands in the due index until it is sealed.
@@ -111,14 +141,19 @@ type NoticeView struct {
 }
 
 func (n *notice) view() NoticeView {
-	v := NoticeView{At: n.At, Type: n.Type, Actor: n.Actor, OperatorID: n.OperatorID, Detail: map[string]string{}}
+	v := NoticeView{At: n.At, Type: n.Type, Actor: n.Actor, OperatorID: n.OperatorID, Detail: n.details()}
 	if n.Seq > 0 {
 		v.Seq = &n.Seq
 	}
-	for _, d := range n.Detail {
-		v.Detail[d.Name] = d.Value
-	}
 	return v
+}
+
+func (n *notice) details() map[string]string {
+	all := make(map[string]string, len(n.Detail))
+	for _, d := range n.Detail {
+		all[d.Name] = d.Value
+	}
+	return all
 }
 
 // matches reports whether text stands somewhere in the notice, case aside.

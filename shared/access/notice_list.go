@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 	"unicode/utf8"
-
-	"postern/shared/store"
 )
 
 // ListNotices asks for a page of an account's notices. Empty fields filter nothing.
@@ -51,9 +49,8 @@ func (s *Service) ListNotices(ctx context.Context, accountID string, c ListNotic
 	if err != nil {
 		return none, err
 	}
-	q := store.Query{Table: store.Notices, Partition: accountID, Reverse: true, Limit: 200}
-	// IDs begin with a digit of the time; what else may stand in the partition (the chain's head) begins with another byte.
-	q.From, q.To = "0", ":"
+	q := noticesOf(accountID)
+	q.Reverse, q.Limit = true, 200
 	if !c.From.IsZero() {
 		q.From = timeKey(c.From, "")
 	}

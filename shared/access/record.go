@@ -51,7 +51,7 @@ type codec struct {
 	key     store.Key
 	reading bool
 	in, out store.Fields
-	known   map[string]bool
+	known   map[string]bool // of writing
 	err     error
 }
 
@@ -65,8 +65,8 @@ var errFieldType = errors.New("unexpected type")
 
 // field handles a field whose stored form is of type V; zero is not stored.
 func field[V store.Value, T any](c *codec, name string, p *T, zero bool, read func(V) T, write func(T) V) {
-	c.known[name] = true
 	if !c.reading {
+		c.known[name] = true
 		if !zero {
 			c.out[name] = write(*p)
 		}
@@ -136,10 +136,17 @@ func list[T any](c *codec, prefix string, p *[]T, each func(prefix string, t *T)
 	count := len(*p)
 	number(c, prefix+".count", &count)
 	if c.reading {
+		if count < 0 || count > store.MaxItemBytes { // nothing that this code wrote
+			c.fail(prefix+".count", errFieldType)
+			count = 0
+		}
 		*p = make([]T, count)
 	}
 	for i := range *p {
 		each(prefix+"."+strconv.Itoa(i)+".", &(*p)[i])
+	}
+	if c.reading {
+		return
 	}
 	// Elements of a longer list of before must not come back as unknown fields.
 	for name := range c.in {
@@ -173,7 +180,7 @@ func (s *Service) decode(ctx context.Context, item store.Item, r record) error {
 	if !item.Exists() {
 		return nil
 	}
-	c := codec{ctx: ctx, keys: s.keys, key: item.Key, reading: true, in: item.Fields, known: map[string]bool{}}
+	c := codec{ctx: ctx, keys: s.keys, key: item.Key, reading: true, in: item.Fields}
 	r.fields(&c)
 	return unavailable(c.err)
 }

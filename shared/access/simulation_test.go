@@ -133,6 +133,14 @@ func TestSimulation(t *testing.T) {
 				return err
 			},
 			"expiry sweep": func(*accesstest.Operator) error { return p.Service.ExpirePasswords(ctx) },
+			"seal": func(*accesstest.Operator) error {
+				_, err := p.Service.SealNotices(ctx, rapid.IntRange(0, 5).Draw(rt, "limit"))
+				return err
+			},
+			"verify": func(*accesstest.Operator) error {
+				_, err := p.Service.VerifyNotices(ctx, accesstest.Account)
+				return err
+			},
 			"outbox sweep": func(*accesstest.Operator) error { return p.Service.SweepOutbox(ctx) },
 			"deliver twice": func(*accesstest.Operator) error {
 				for _, m := range p.Queued(queue.Mail) {

@@ -1,5 +1,5 @@
-// Package keys is the port to the keys that protect what is stored: encryption and derivation. The adapter is keys/file (a
-// key file on one machine); every adapter passes the suite in keys/keystest.
+// Package keys is the port to the keys that protect what is stored: encryption and derivation, and, apart from them, signing
+// (signer.go). The adapter is keys/file (key files on one machine); every adapter passes the suite in keys/keystest.
 package keys
 
 import (

@@ -142,6 +142,7 @@ func (s *Server) runJob(_ http.ResponseWriter, r *http.Request) (any, error) {
 	jobs := map[string]func(context.Context) error{
 		"expirepasswords": s.service.ExpirePasswords,
 		"sweepoutbox":     s.service.SweepOutbox,
+		"sealnotices":     s.sealNotices,
 	}
 	job, ok := jobs[r.PathValue("job")]
 	if !ok {

@@ -75,6 +75,7 @@ const (
 	codeWorkers      = 2
 	outboxEvery      = 15 * time.Second
 	expireEvery      = 10 * time.Minute
+	sealEvery        = time.Minute
 	housekeepEvery   = time.Minute
 	housekeepAtOnce  = 1000
 	headerTimeout    = 10 * time.Second
@@ -86,6 +87,7 @@ const (
 const (
 	storeFile       = "postern.db"
 	keysFile        = "keys"
+	signingSuffix   = "-sign.pem" // of the key that signs the notice log, which lies beside the key file: keys-sign.pem
 	credentialsFile = "admin-credentials"
 	demoFile        = "demo.json"
 	inboxFolder     = "inbox"
@@ -132,6 +134,11 @@ func open(c *Config, clock *clock) (*machine, error) {
 		_ = st.Close()
 		return nil, fmt.Errorf("open key file: %w", err)
 	}
+	signer, err := file.OpenSigner(c.KeyFile + signingSuffix)
+	if err != nil {
+		_ = st.Close()
+		return nil, fmt.Errorf("open signing key: %w", err)
+	}
 	if c.Hash == (password.Params{}) {
 		c.Hash = password.DefaultParams
 	}
@@ -141,7 +148,7 @@ func open(c *Config, clock *clock) (*machine, error) {
 	}
 	m := &machine{store: st, keys: k, queue: inproc.New(inproc.Config{Log: c.Log})}
 	m.service = access.New(access.Config{
-		Store: st, Keys: k, Queue: m.queue, Now: clock.now, Log: c.Log, Origin: c.Origin, Hasher: hasher,
+		Store: st, Keys: k, Signer: signer, Queue: m.queue, Now: clock.now, Log: c.Log, Origin: c.Origin, Hasher: hasher,
 	})
 	return m, nil
 }
@@ -233,6 +240,7 @@ func (s *Server) build(ctx context.Context) error {
 	})
 	s.every(running, outboxEvery, "sweepoutbox", s.service.SweepOutbox)
 	s.every(running, expireEvery, "expirepasswords", s.service.ExpirePasswords)
+	s.every(running, sealEvery, "sealnotices", s.sealNotices)
 	s.every(running, housekeepEvery, "housekeeping", s.housekeep)
 
 	v := &verifier{credentials: key, now: time.Now}
@@ -292,6 +300,12 @@ func (s *Server) every(ctx context.Context, interval time.Duration, name string,
 			}
 		}
 	})
+}
+
+// sealNotices seals whatever waits for it.
+func (s *Server) sealNotices(ctx context.Context) error {
+	_, err := s.service.SealNotices(ctx, 0)
+	return err
 }
 
 // housekeep removes what has expired. It is never needed for anything but space.

@@ -84,6 +84,9 @@ func administration(at string) []Route {
 			{Name: "type", Type: Text, Max: 64}, {Name: "operatorId", Type: Text, Max: maxID},
 			{Name: "from", Type: Time}, {Name: "to", Type: Time}, {Name: "query", Type: Text, Max: maxQuery},
 		}, pageQuery...)},
+		{Method: http.MethodGet, Pattern: at + "/notices/verify", handle: verifyNotices},
+		{Method: http.MethodGet, Pattern: at + "/notices/export", handle: exportNotices,
+			Query: []Field{{Name: "cursor", Type: Text, Max: maxCursor}}},
 	}
 }
 
@@ -397,4 +400,33 @@ func listNotices(q *request) (reply, error) {
 	return reply{json: l.orEmpty(), page: page{name: "manage_notices", data: map[string]any{
 		"List": l, "Types": access.NoticeTypes(),
 	}}}, nil
+}
+
+func verifyNotices(q *request) (reply, error) {
+	report, err := q.s.Service.VerifyNotices(q.Context(), q.accountID)
+	if err != nil {
+		return reply{}, err
+	}
+	data := map[string]any{"Report": report}
+	if report.FirstBad != nil {
+		data["FirstBad"] = *report.FirstBad
+	}
+	return reply{json: report, page: page{name: "manage_notices_verify", data: data}}, nil
+}
+
+// exportNotices answers with the log as CSV. A long one comes in parts: the header Link names the next (RFC 8288), and joined they
+// are one file.
+func exportNotices(q *request) (reply, error) {
+	part, err := q.s.Service.ExportNotices(q.Context(), q.accountID, q.query.text("cursor"))
+	if err != nil {
+		return reply{}, err
+	}
+	r := reply{raw: part.CSV, header: http.Header{
+		"Content-Type":        {"text/csv; charset=utf-8"},
+		"Content-Disposition": {`attachment; filename="notices-` + q.accountID + `.csv"`},
+	}}
+	if part.Next != "" {
+		r.header.Set("Link", "<"+q.s.location(q.URL.EscapedPath()+"?cursor="+url.QueryEscape(part.Next))+`>; rel="next"`)
+	}
+	return r, nil
 }

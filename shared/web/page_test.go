@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"postern/shared/access"
+	"postern/shared/chain"
 	"postern/shared/languages"
 	"postern/shared/secret"
 )
@@ -66,6 +67,10 @@ func shownPages() map[string][]any {
 		})
 	}
 	seq := int64(7)
+	verified := []any{map[string]any{"Report": access.NoticeReport{OK: true, Entries: 7, SealedTo: 7, SealedAt: &at, Unsealed: 1, PublicKey: "-----BEGIN <b>"}}}
+	for _, how := range []chain.How{chain.Altered, chain.Replaced, chain.Missing, chain.Repeated, chain.Unsigned, chain.BadSignature, access.HowNoKey} {
+		verified = append(verified, map[string]any{"Report": access.NoticeReport{How: how}, "FirstBad": int64(7)})
+	}
 	blocked := someone
 	blocked.TOTP = access.OperatorTOTPView{Blocked: true}
 	blocked.Mail.Status, blocked.LastLoginAt = "bounced", &at
@@ -94,6 +99,7 @@ func shownPages() map[string][]any {
 		"manage_policy":              policies,
 		"manage_policy_presets":      {map[string]any{"Names": presetNames(), "Presets": access.PolicyPresets()}},
 		"manage_settings":            {map[string]any{"Settings": access.Settings{Name: "Demo", Language: "en"}, "Languages": access.Languages(), "After": "saved"}},
+		"manage_notices_verify":      verified,
 		"manage_notices": {map[string]any{"Types": access.NoticeTypes(), "List": list[access.NoticeView]{Next: &next, Items: []access.NoticeView{
 			{Seq: &seq, At: at, Type: "policy.changed", Actor: "operator:x", OperatorID: "y", Detail: map[string]string{"minLength": "15 -> 8"}}, {At: at, Type: "totp.blocked", Actor: "system"},
 		}}}, map[string]any{"List": list[access.NoticeView]{}, "Types": access.NoticeTypes()}},

@@ -67,6 +67,10 @@ func newStand(t *testing.T, change ...func(*Config)) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
+	signer, err := file.OpenSigner(filepath.Join(dir, "sign.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	quick := password.Params{MemoryKiB: 64, Passes: 1, Lanes: 1} // what hashing costs is not what is told here
 	hasher, err := password.New(quick, 1, 10, rand.Reader)
 	if err != nil {
@@ -74,7 +78,7 @@ func newStand(t *testing.T, change ...func(*Config)) *stand {
 	}
 	s := &stand{t: t, now: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)}
 	s.service = access.New(access.Config{
-		Store: store, Keys: keys, Hasher: hasher, Queue: s, Now: func() time.Time { return s.now }, Origin: origin,
+		Store: store, Keys: keys, Signer: signer, Hasher: hasher, Queue: s, Now: func() time.Time { return s.now }, Origin: origin,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	c := Config{

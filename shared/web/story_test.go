@@ -239,6 +239,12 @@ func TestManageByBrowser(t *testing.T) {
 	b.want(200, "Demo &amp; Sons", "GET", "/manage/settings?after=saved", "")
 	b.want(200, "operator.created", "GET", "/manage/notices?type=operator.created&from=2026-11-23&to=2026-11-23&query=", "")
 	b.want(200, "Nothing was found", "GET", "/manage/notices?from=2027-01-01", "")
+	if _, err := s.service.SealNotices(t.Context(), 0); err != nil {
+		t.Fatal(err)
+	}
+	b.want(200, "Every sealed entry is as it was sealed", "GET", "/manage/notices/verify", "")
+	b.want(200, "policy.changed", "GET", "/manage/notices/export", "")
+	b.want(400, "<title>Error: ", "GET", "/manage/notices/export?cursor=forged", "")
 
 	carol := s.program()
 	temporary = regexp.MustCompile(`id="once">([0-9A-Z-]{19})<`).FindStringSubmatch(b.want(200, "", "POST", at[1]+"/password-reset", "").text)
@@ -285,6 +291,11 @@ func TestAdministrationByProgram(t *testing.T) {
 		a = p.want(200, `"language":"en"`, "GET", c.at+"/settings", "", c.headers...)
 		p.want(200, `"language":"en"`, "PUT", c.at+"/settings", a.text, c.headers...)
 		p.want(200, `"type":"policy.changed"`, "GET", c.at+"/notices?limit=200", "", c.headers...)
+		p.want(200, `"ok":true`, "GET", c.at+"/notices/verify", "", c.headers...)
+		a = p.want(200, "account.created", "GET", c.at+"/notices/export", "", c.headers...)
+		if got := a.Header.Get("Content-Type") + " " + a.Header.Get("Content-Disposition"); got != `text/csv; charset=utf-8 attachment; filename="notices-demo.csv"` {
+			t.Errorf("export: %s", got)
+		}
 		p.want(404, "not_found", "GET", c.at+"/operators/abcdefghijklmnopqrstuvwxyz", "", c.headers...)
 	}
 	s.program().want(403, "forbidden", "GET", "/admin/accounts/demo/operators", "")

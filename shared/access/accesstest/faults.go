@@ -224,6 +224,26 @@ func (k *faultyKeys) Derive(ctx context.Context, c keys.Context) (out []byte, er
 	return out, err
 }
 
+// faultySigner signs behind faults.
+type faultySigner struct {
+	keys.Signer
+	f *Faults
+}
+
+func (s *faultySigner) call(label string, do func() error) error {
+	return (&faultyKeys{f: s.f}).call(label, do)
+}
+
+func (s *faultySigner) Sign(ctx context.Context, message []byte) (signature []byte, err error) {
+	err = s.call("keys.Sign", func() error { signature, err = s.Signer.Sign(ctx, message); return err })
+	return signature, err
+}
+
+func (s *faultySigner) PublicKey(ctx context.Context) (public []byte, err error) {
+	err = s.call("keys.PublicKey", func() error { public, err = s.Signer.PublicKey(ctx); return err })
+	return public, err
+}
+
 // faultyQueue is a queue behind faults.
 type faultyQueue struct {
 	queue.Sender

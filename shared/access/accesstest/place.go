@@ -41,12 +41,13 @@ type Place struct {
 	Store   *bolt.Store
 	Faults  *Faults
 
-	dir   string
-	hash  password.Params
-	keys  *file.Keys
-	clock *clock
-	queue *line
-	inbox *inbox
+	dir    string
+	hash   password.Params
+	keys   *file.Keys
+	signer *file.Signer
+	clock  *clock
+	queue  *line
+	inbox  *inbox
 }
 
 // Start is when every Place begins: the middle of a time step of 60 s.
@@ -72,8 +73,16 @@ func open(t testing.TB, dir string, now time.Time) *Place {
 	if err != nil {
 		t.Fatalf("open keys: %v", err)
 	}
+	signer, err := file.OpenSigner(filepath.Join(dir, "sign.pem"))
+	if err == nil {
+		_, err = signer.PublicKey(t.Context()) // made now, so that copies have the same
+	}
+	if err != nil {
+		t.Fatalf("open signer: %v", err)
+	}
 	p := &Place{
-		T: t, Store: st, Faults: &Faults{}, dir: dir, hash: Cheap, keys: k, clock: &clock{now: now}, queue: &line{}, inbox: &inbox{},
+		T: t, Store: st, Faults: &Faults{}, dir: dir, hash: Cheap, keys: k, signer: signer, clock: &clock{now: now}, queue: &line{},
+		inbox: &inbox{},
 	}
 	p.Restart()
 	t.Cleanup(func() { _ = p.Store.Close() })
@@ -89,8 +98,8 @@ func (p *Place) Restart() {
 	}
 	p.queue.reset()
 	p.Service = access.New(access.Config{
-		Store: &faultyStore{p.Store, p.Faults}, Keys: &faultyKeys{p.keys, p.Faults}, Hasher: hasher,
-		Queue: &faultyQueue{p.queue, p.Faults}, Now: p.Now, Origin: "https://id.example",
+		Store: &faultyStore{p.Store, p.Faults}, Keys: &faultyKeys{p.keys, p.Faults},
+		Signer: &faultySigner{p.signer, p.Faults}, Hasher: hasher, Queue: &faultyQueue{p.queue, p.Faults}, Now: p.Now, Origin: "https://id.example",
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	p.Mailer = access.NewMailer(p.Service, &faultyMail{p.inbox, p.Faults}, "postern@id.example")
@@ -109,7 +118,7 @@ func (p *Place) Copy(t testing.TB) *Place {
 	if err := p.Store.Close(); err != nil {
 		t.Fatalf("close store: %v", err)
 	}
-	for _, name := range []string{"store", "keys"} {
+	for _, name := range []string{"store", "keys", "sign.pem"} {
 		raw, err := os.ReadFile(filepath.Join(p.dir, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), raw, 0o600)

@@ -1,4 +1,5 @@
-// Package file keeps keys in a file on one machine. The file is readable text, mode 0600:
+// Package file keeps keys in files on one machine: those that encrypt and derive here, the one that signs in a file of its own
+// (signer.go). The file is readable text, mode 0600:
 //
 //	postern-keys 1
 //	derive <64 hex digits>
@@ -47,18 +48,15 @@ var _ keys.Keys = (*Keys)(nil)
 
 // Open reads the key file at path, and makes it if there is none. A file that others can read is refused.
 func Open(path string, random io.Reader) (*Keys, error) {
-	info, err := os.Stat(path)
+	err := private(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := create(path, random); err != nil {
 			return nil, fmt.Errorf("make key file: %w", err)
 		}
-		info, err = os.Stat(path)
+		err = private(path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("key file: %w", err)
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("others can read the key file: chmod 600 %s", path)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
@@ -72,13 +70,31 @@ func Open(path string, random io.Reader) (*Keys, error) {
 	return k, nil
 }
 
-// create writes new keys. Of two that do so at the same time one wins, whole, and both read its keys.
+// private refuses a file that others can read.
+func private(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("others can read the key file: chmod 600 %s", path)
+	}
+	return nil
+}
+
+// create writes new keys.
 func create(path string, random io.Reader) error {
 	raw := make([]byte, 2*keySize+4)
 	if _, err := io.ReadFull(random, raw); err != nil {
 		return fmt.Errorf("read randomness: %w", err)
 	}
 	text := fmt.Sprintf("%s\nderive %x\ndata %x %x\n", header, raw[:keySize], raw[2*keySize:], raw[keySize:2*keySize])
+	return writeNew(path, []byte(text))
+}
+
+// writeNew writes a file of mode 0600 unless it is there. Of two that do so at the same time one wins, whole, and both then read
+// what it wrote.
+func writeNew(path string, content []byte) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -88,7 +104,7 @@ func create(path string, random io.Reader) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.WriteString(text)
+	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()
 	}
