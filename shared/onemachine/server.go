@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"postern/shared/access"
+	"postern/shared/keys"
 	"postern/shared/keys/file"
 	"postern/shared/mail"
 	"postern/shared/mail/inbox"
@@ -96,7 +97,7 @@ const (
 // machine is what serve and init have in common: the folder with its store and keys.
 type machine struct {
 	store   *bolt.Store
-	keys    *file.Keys
+	keys    *keys.Ring
 	service *access.Service
 	queue   *inproc.Queue
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"postern/shared/access"
+	"postern/shared/keys"
 	"postern/shared/keys/file"
 	"postern/shared/mail"
 	"postern/shared/password"
@@ -43,7 +44,7 @@ type Place struct {
 
 	dir    string
 	hash   password.Params
-	keys   *file.Keys
+	keys   *keys.Ring
 	signer *file.Signer
 	clock  *clock
 	queue  *line

@@ -15,7 +15,7 @@ import (
 	"postern/shared/keys/keystest"
 )
 
-func open(t *testing.T, path string) *file.Keys {
+func open(t *testing.T, path string) *keys.Ring {
 	t.Helper()
 	k, err := file.Open(path, rand.Reader)
 	if err != nil {
@@ -34,7 +34,7 @@ var here = keys.Context{"test"}
 func TestFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "keys")
 	var wg sync.WaitGroup
-	all := make([]*file.Keys, 8)
+	all := make([]*keys.Ring, 8)
 	for i := range all {
 		wg.Go(func() { all[i], _ = file.Open(path, rand.Reader) })
 	}

@@ -1,0 +1,14 @@
+// Command issuecodes resolves queued requests for codes, and puts the mails into the outbox.
+package main
+
+import (
+	"context"
+
+	"postern/shared/onaws/worker"
+	"postern/shared/queue"
+)
+
+func main() {
+	p := worker.Load("issuecodes")
+	worker.StartQueue(p, func(ctx context.Context, m queue.Message) error { return p.Service.IssueCode(ctx, m.AccountID, m.ID) })
+}

@@ -1,0 +1,9 @@
+// Command login serves the routes of web.Login behind API Gateway.
+package main
+
+import (
+	"postern/shared/onaws/gateway"
+	"postern/shared/web"
+)
+
+func main() { gateway.Start(web.Login()) }

@@ -1,0 +1,9 @@
+// Command manage serves the routes of web.Manage behind API Gateway.
+package main
+
+import (
+	"postern/shared/onaws/gateway"
+	"postern/shared/web"
+)
+
+func main() { gateway.Start(web.Manage()) }

@@ -1,0 +1,9 @@
+// Command resetconfirm serves the routes of web.ResetConfirm behind API Gateway.
+package main
+
+import (
+	"postern/shared/onaws/gateway"
+	"postern/shared/web"
+)
+
+func main() { gateway.Start(web.ResetConfirm()) }

@@ -1,0 +1,9 @@
+// Command resetrequest serves the routes of web.ResetRequest behind API Gateway.
+package main
+
+import (
+	"postern/shared/onaws/gateway"
+	"postern/shared/web"
+)
+
+func main() { gateway.Start(web.ResetRequest()) }

@@ -1,0 +1,16 @@
+// Command sealnotices numbers, chains and signs what was noted since its last run. The clock wakes it.
+package main
+
+import (
+	"context"
+
+	"postern/shared/onaws/worker"
+)
+
+func main() {
+	p := worker.Load("sealnotices")
+	worker.StartTimer(p, func(ctx context.Context) error {
+		_, err := p.Service.SealNotices(ctx, 0)
+		return err
+	})
+}

@@ -1,0 +1,9 @@
+// Command site serves the routes of web.Site behind API Gateway.
+package main
+
+import (
+	"postern/shared/onaws/gateway"
+	"postern/shared/web"
+)
+
+func main() { gateway.Start(web.Site()) }
