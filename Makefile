@@ -4,7 +4,11 @@ GO ?= go
 # The race detector needs a C compiler.
 RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: run test test-all bench lint
+# How functions are built: static, without symbols, byte-identical from any folder. sam build takes it from the environment.
+SAM_BUILD := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false -ldflags=-s -tags=lambda.norpc"
+ENV ?= dev
+
+.PHONY: run test test-all bench lint build deploy template
 
 run: ## start the real thing on this machine, with an account to try things on
 	$(GO) run ./cmd/postern serve --demo
@@ -20,6 +24,15 @@ lint: ## gofmt, vet, staticcheck
 test-all: lint test ## what CI runs: also the store suite on Amazon's DynamoDB Local, and the pages in Chromium
 	infra/stand/with-dynamodb.sh $(GO) test $(RACE) ./shared/store/dynamo/...
 	infra/stand/browser.sh $(GO) test ./acceptance/browser/...
+
+template: ## checks template.yaml as CloudFormation and SAM see it
+	infra/stand/sam.sh validate --lint --region eu-central-1
+
+build: ## builds the functions for deployment, into .aws-sam/
+	env $(SAM_BUILD) infra/stand/sam.sh build --parallel
+
+deploy: build ## deploys to AWS: make deploy ENV=prod
+	infra/stand/sam.sh deploy --config-env $(ENV)
 
 bench: ## ratios, measured in one run
 	$(GO) run ./acceptance/bench
