@@ -62,22 +62,27 @@ func TestKeyAndOutputs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(tpl.Resources, func(r template.Resource) bool { return r.Type == "AWS::KMS::Key" })
-	if i < 0 {
-		t.Fatal("no key")
+	kept := map[string]bool{} // keys, and whether they rotate
+	for _, r := range tpl.Resources {
+		if r.Type != "AWS::KMS::Key" {
+			continue
+		}
+		var p struct {
+			EnableKeyRotation bool `yaml:"EnableKeyRotation"`
+		}
+		if err := r.Properties.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		if r.DeletionPolicy != "Retain" || r.UpdateReplacePolicy != "Retain" {
+			t.Errorf("%s is not kept", r.Name)
+		}
+		kept[r.Name] = p.EnableKeyRotation
 	}
-	key := tpl.Resources[i]
-	var p struct {
-		EnableKeyRotation bool `yaml:"EnableKeyRotation"`
+	// KMS rotates no key that signs.
+	if diff := cmp.Diff(map[string]bool{"SecretsKey": true, "SigningKey": false}, kept); diff != "" {
+		t.Errorf("keys (-want +got):\n%s", diff)
 	}
-	if err := key.Properties.Decode(&p); err != nil {
-		t.Fatal(err)
-	}
-	kept := key.DeletionPolicy == "Retain" && key.UpdateReplacePolicy == "Retain"
-	if key.Name != "SecretsKey" || !kept || !p.EnableKeyRotation {
-		t.Errorf("%s is not kept, or does not rotate: %+v, %+v", key.Name, key, p)
-	}
-	want := map[string]string{"SecretsKeyArn": "SecretsKey.Arn"}
+	want := map[string]string{"SecretsKeyArn": "SecretsKey.Arn", "SigningKeyArn": "SigningKey.Arn"}
 	for _, table := range store.Tables() {
 		want[string(table)+"TableName"] = string(table) + "Table"
 	}

@@ -1,6 +1,8 @@
 package onaws
 
 import (
+	"slices"
+
 	"postern/shared/queue"
 	"postern/shared/store"
 )
@@ -22,16 +24,19 @@ type Needs struct {
 func Functions() map[string]Needs {
 	mail, codes := queue.Mail, queue.Codes
 	state := []store.Table{store.Accounts, store.Operators, store.Codes, store.Sessions, store.Limits, store.Notices, store.Outbox}
+	without := func(t store.Table) []store.Table {
+		return slices.DeleteFunc(slices.Clone(state), func(have store.Table) bool { return have == t })
+	}
 	return map[string]Needs{
 		"login":         {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"singleusecode": {Tables: []store.Table{store.Accounts, store.Codes, store.Limits, store.Outbox}, Keys: true, Queues: []queue.Queue{codes}},
 		"resetrequest":  {Tables: []store.Table{store.Accounts, store.Codes, store.Limits, store.Outbox}, Keys: true, Queues: []queue.Queue{codes}},
 		"resetconfirm":  {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"session":       {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
-		"account":       {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
-		"totpsetup":     {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
+		"account":       {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
+		"totpsetup":     {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"manage":        {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}, Verifies: true},
-		"admin":         {Tables: state, Keys: true, NewKeys: true, Hashing: true, Queues: []queue.Queue{mail}, Verifies: true},
+		"admin":         {Tables: without(store.Sessions), Keys: true, NewKeys: true, Hashing: true, Queues: []queue.Queue{mail}, Verifies: true},
 		"site":          {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
 
 		"issuecodes": {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Limits, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},

@@ -1,0 +1,254 @@
+package template_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"postern/infra/template"
+	"postern/shared/onaws"
+	"postern/shared/web"
+)
+
+// function is a function of the template, as far as the rules look at it.
+type function struct {
+	CodeURI     string `yaml:"CodeUri"`
+	Timeout     int    `yaml:"Timeout"`
+	Environment struct {
+		Variables map[string]yaml.Node `yaml:"Variables"`
+	} `yaml:"Environment"`
+	Policies []struct {
+		Statement []struct {
+			Effect    string
+			Action    oneOrMore `yaml:"Action"`
+			Resource  oneOrMore `yaml:"Resource"`
+			Condition yaml.Node `yaml:"Condition"`
+		} `yaml:"Statement"`
+	} `yaml:"Policies"`
+	Events map[string]struct {
+		Type       string `yaml:"Type"`
+		Properties struct {
+			Path       string `yaml:"Path"`
+			Method     string `yaml:"Method"`
+			Queue      string `yaml:"Queue"`
+			Expression string `yaml:"ScheduleExpression"`
+			Auth       struct {
+				Authorizer string `yaml:"Authorizer"`
+				InvokeRole string `yaml:"InvokeRole"`
+			} `yaml:"Auth"`
+		} `yaml:"Properties"`
+	} `yaml:"Events"`
+}
+
+// oneOrMore is a text or a list of texts.
+type oneOrMore []string
+
+func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*o = oneOrMore{n.Value}
+		return nil
+	}
+	for _, c := range n.Content {
+		*o = append(*o, c.Value)
+	}
+	return nil
+}
+
+// defaultTimeout is that of Globals, in seconds; globalVariables are those that it gives to every function.
+const defaultTimeout = 29
+
+var globalVariables = []string{"POSTERN_ORIGIN", "POSTERN_APP_ORIGINS", "POSTERN_ACCOUNT"}
+
+// broken lists what in the template at path is not as Postern needs it.
+func broken(t *testing.T, path string) (all []string) {
+	t.Helper()
+	tpl, err := template.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	routes := map[string]string{} // path to function
+	for _, r := range web.Routes() {
+		routes[strings.ReplaceAll(r.Pattern, "{$}", "")] = r.Function
+	}
+	needs := onaws.Functions()
+	visibility := map[string]int{}
+	for _, r := range tpl.Resources {
+		if r.Type == "AWS::SQS::Queue" {
+			var q struct {
+				Visibility int `yaml:"VisibilityTimeout"`
+			}
+			if err := r.Properties.Decode(&q); err != nil {
+				t.Fatal(err)
+			}
+			visibility[r.Name+".Arn"] = q.Visibility
+		}
+	}
+	seen := map[string]bool{}
+	for _, r := range tpl.Resources {
+		if r.Type != "AWS::Serverless::Function" {
+			continue
+		}
+		var f function
+		if err := r.Properties.Decode(&f); err != nil {
+			t.Fatalf("%s: %v", r.Name, err)
+		}
+		if f.Timeout == 0 {
+			f.Timeout = defaultTimeout
+		}
+		name := strings.TrimPrefix(f.CodeURI, "functions/")
+		seen[name] = true
+		need, ok := needs[name]
+		if _, err := os.Stat(filepath.Join("../..", f.CodeURI, "main.go")); err != nil || !ok {
+			say("%s: there is no function %q", r.Name, name)
+			continue
+		}
+
+		set := slices.Concat(slices.Collect(maps.Keys(f.Environment.Variables)), globalVariables)
+		for v := range need.Variables() {
+			if !slices.Contains(set, v) && !(v == "POSTERN_LOCAL_PRINCIPAL" && name != "admin") {
+				say("%s: reads %s, which is not set", r.Name, v)
+			}
+		}
+		for v := range f.Environment.Variables {
+			if _, ok := need.Variables()[v]; !ok {
+				say("%s: %s is set, and not read", r.Name, v)
+			}
+		}
+
+		for _, p := range f.Policies {
+			for _, s := range p.Statement {
+				for _, a := range s.Action {
+					switch {
+					case strings.Contains(a, "*"):
+						say("%s: wildcard action %s", r.Name, a)
+					case a == "dynamodb:Scan":
+						say("%s: may scan", r.Name)
+					case a == "dynamodb:DeleteItem" && slices.Contains(s.Resource, "NoticesTable.Arn"):
+						say("%s: may delete notices", r.Name)
+					case strings.HasPrefix(a, "ses:") && !need.Sends:
+						say("%s: may send mail", r.Name)
+					case a == "kms:Sign" && !need.Signs:
+						say("%s: may sign", r.Name)
+					case a == "kms:Encrypt" && !need.NewKeys:
+						say("%s: may make keys", r.Name)
+					case strings.HasPrefix(a, "kms:") && slices.Contains(s.Resource, "SecretsKey.Arn") && s.Condition.IsZero():
+						say("%s: may use the key for anything", r.Name)
+					}
+					if a == "kms:Decrypt" && strings.Contains(text(s.Condition), "EncryptionContext") && !need.Keys {
+						say("%s: may decrypt secrets", r.Name)
+					}
+				}
+				for _, resource := range s.Resource {
+					// The one wildcard: which of the verified identities a mail goes out under SES picks itself.
+					if strings.Contains(resource, "*") && !(strings.HasSuffix(resource, ":identity/*") && strings.Contains(text(s.Condition), "ses:FromAddress")) {
+						say("%s: wildcard resource %s", r.Name, resource)
+					}
+				}
+			}
+		}
+
+		for event, e := range f.Events {
+			switch e.Type {
+			case "Api":
+				if routes[e.Properties.Path] != name {
+					say("%s: %s is no route of it", r.Name, e.Properties.Path)
+				}
+				delete(routes, e.Properties.Path)
+				want := "NONE"
+				if strings.HasPrefix(e.Properties.Path, "/admin") {
+					want = "AWS_IAM"
+				}
+				if e.Properties.Auth.Authorizer != want || e.Properties.Method != "ANY" || want == "AWS_IAM" && e.Properties.Auth.InvokeRole != "NONE" {
+					say("%s: %s has the wrong authorization", r.Name, e.Properties.Path)
+				}
+			case "SQS":
+				if visibility[e.Properties.Queue] < 6*f.Timeout {
+					say("%s: the queue's visibility timeout is below six times the function's", r.Name)
+				}
+			case "ScheduleV2":
+				if !validRate(e.Properties.Expression) {
+					say("%s: %s: %q is no rate", r.Name, event, e.Properties.Expression)
+				}
+			default:
+				say("%s: event %s of type %s", r.Name, event, e.Type)
+			}
+		}
+	}
+	for path, name := range routes {
+		say("route %s of %s stands nowhere", path, name)
+	}
+	for name := range needs {
+		if !seen[name] {
+			say("function %s stands nowhere", name)
+		}
+	}
+	return all
+}
+
+// text writes a node as YAML, for looking into it.
+func text(n yaml.Node) string {
+	b, _ := yaml.Marshal(&n)
+	return string(b)
+}
+
+// validRate reports whether EventBridge Scheduler takes the expression: rate(1 minute), rate(10 minutes).
+func validRate(e string) bool {
+	var n int
+	var unit string
+	if c, err := fmt.Sscanf(strings.TrimSuffix(e, ")"), "rate(%d %s", &n, &unit); c != 2 || err != nil || n < 1 || !strings.HasSuffix(e, ")") {
+		return false
+	}
+	if n != 1 {
+		unit = strings.TrimSuffix(unit, "s")
+	}
+	return slices.Contains([]string{"minute", "hour", "day"}, unit)
+}
+
+func TestRules(t *testing.T) {
+	for _, b := range broken(t, path) {
+		t.Error(b)
+	}
+}
+
+// Each rule finds what it is for.
+func TestRulesFindFaults(t *testing.T) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ fault, old, replacement, want string }{
+		{"route gone", `Path: "/login/totp"`, `Path: "/login/other"`, "is no route of it"},
+		{"open admin", `Path: "/admin/accounts/{accountId}/policy", Method: ANY, Auth: { Authorizer: AWS_IAM`, `Path: "/admin/accounts/{accountId}/policy", Method: ANY, Auth: { Authorizer: NONE`, "wrong authorization"},
+		{"folder gone", "CodeUri: functions/site", "CodeUri: functions/sites", "there is no function"},
+		{"variable gone", "POSTERN_TABLE_CODES: !Ref CodesTable", "OTHER: !Ref CodesTable", "which is not set"},
+		{"variable not read", "POSTERN_TABLE_CODES: !Ref CodesTable", "OTHER: !Ref CodesTable", "and not read"},
+		{"visibility", "VisibilityTimeout: 360", "VisibilityTimeout: 359", "below six times"},
+		{"no schedule", "rate(10 minutes)", "every(10 minutes)", "is no rate"},
+		{"wildcard action", "Action: ses:SendEmail", "Action: ses:*", "wildcard action"},
+		{"sender", "Action: sqs:SendMessage", "Action: ses:SendEmail", "may send mail"},
+		{"any sender", `"ses:FromAddress"`, `"ses:Other"`, "wildcard resource"},
+		{"scan", "dynamodb:Query]", "dynamodb:Scan]", "may scan"},
+		{"delete notices", "dynamodb:PutItem, dynamodb:ConditionCheckItem]\n              Resource: !GetAtt NoticesTable.Arn", "dynamodb:DeleteItem, dynamodb:ConditionCheckItem]\n              Resource: !GetAtt NoticesTable.Arn", "may delete notices"},
+		{"signer", "Action: kms:GetPublicKey", "Action: kms:Sign", "may sign"},
+	} {
+		t.Run(c.fault, func(t *testing.T) {
+			if !strings.Contains(string(raw), c.old) {
+				t.Fatalf("the template holds no %q", c.old)
+			}
+			copied := filepath.Join(t.TempDir(), "template.yaml")
+			if err := os.WriteFile(copied, []byte(strings.ReplaceAll(string(raw), c.old, c.replacement)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if all := broken(t, copied); !slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, c.want) }) {
+				t.Errorf("not found; all that is said: %q", all)
+			}
+		})
+	}
+}
