@@ -7,6 +7,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"iter"
+	"sync"
 	"time"
 
 	"postern/shared/chain"
@@ -126,15 +128,14 @@ func publicPEM(public *ecdsa.PublicKey) string {
 
 // notices gives the notices of an account by time, those after an ID. One that cannot be read, which no commit leaves behind, comes
 // with its number if it has one, and fits no hash; without a number it is left out, and missing in the chain.
-func (s *Service) notices(ctx context.Context, accountID, after string) func(yield func(*notice, error) bool) {
+func (s *Service) notices(ctx context.Context, accountID, after string) iter.Seq2[*notice, error] {
 	return func(yield func(*notice, error) bool) {
 		q := noticesOf(accountID)
 		q.Limit = 1000
 		if after != "" {
 			q.From = after + "\x00"
 		}
-		for {
-			page, err := s.store.Query(ctx, q)
+		for page, err := range s.pages(ctx, q) {
 			if err != nil {
 				yield(nil, fmt.Errorf("query notices: %w", unavailable(err)))
 				return
@@ -156,7 +157,28 @@ func (s *Service) notices(ctx context.Context, accountID, after string) func(yie
 					return
 				}
 			}
-			if q.Cursor = page.Next; q.Cursor == "" {
+		}
+	}
+}
+
+// pages gives the pages of a query. The next is read while one is worked on: half of the time that a long log takes is the store's.
+func (s *Service) pages(ctx context.Context, q store.Query) iter.Seq2[store.Page, error] {
+	return func(yield func(store.Page, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		var reading sync.WaitGroup
+		defer reading.Wait() // nothing is asked of the store once this has returned
+		defer cancel()
+		var page store.Page
+		var err error
+		read := func() { page, err = s.store.Query(ctx, q) }
+		reading.Go(read)
+		for {
+			reading.Wait()
+			now, failed := page, err
+			if q.Cursor = now.Next; q.Cursor != "" && failed == nil {
+				reading.Go(read)
+			}
+			if !yield(now, failed) || failed != nil || now.Next == "" {
 				return
 			}
 		}
