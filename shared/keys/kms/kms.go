@@ -170,9 +170,8 @@ func NewSigner(client *kms.Client, keyID string) *Signer { return &Signer{client
 
 // Sign implements keys.Signer.
 func (s *Signer) Sign(ctx context.Context, message []byte) ([]byte, error) {
-	sum := sha256.Sum256(message)
 	out, err := s.client.Sign(ctx, &kms.SignInput{
-		KeyId: &s.id, Message: sum[:], MessageType: types.MessageTypeDigest, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
+		KeyId: &s.id, Message: message, MessageType: types.MessageTypeRaw, SigningAlgorithm: types.SigningAlgorithmSpecEcdsaSha256,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: sign: %w", keys.ErrUnavailable, err)
