@@ -7,11 +7,9 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/acceptance/internal/demoserver"
 )
@@ -19,9 +17,7 @@ import (
 // No secret of a whole run stands in the store, the inbox, a file or the log, in any spelling (security.md 7). Exempt are demo.json and
 // admin-credentials, and the passwords that the first start prints (details 15).
 func TestSecretsAreNowhere(t *testing.T) {
-	if binary == "" {
-		t.Skip("somebody else started the server")
-	}
+	needBinary(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	first, err := demoserver.Start(binary, dir)
 	if err != nil {
@@ -31,24 +27,15 @@ func TestSecretsAreNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The second start prints none, and logs everything.
-	cmd := exec.Command(binary, "serve", "--demo", "--verbose", "--listen", "127.0.0.1:0", "--data", dir)
 	var log lockedBuffer
-	cmd.Stderr, cmd.Stdout = &log, &log
 	if err := os.Remove(filepath.Join(dir, "demo.json")); err != nil {
 		t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	s, err := demoserver.StartLogged(binary, dir, &log, &log, "--verbose")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log.String())
 	}
-	s := &demoserver.Server{Cmd: cmd}
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(log.String(), "Stop it with"); {
-		if time.Now().After(deadline) {
-			s.Kill()
-			t.Fatalf("the server did not get ready:\n%s", log.String())
-		}
-	}
-	_, rest, _ := strings.Cut(log.String(), "Postern is running at ")
-	base, _, _ := strings.Cut(rest, "\n")
+	base := s.Facts.URL
 
 	var canaries []string
 	keep := func(secrets ...string) {

@@ -96,8 +96,14 @@ type Server struct {
 
 // Start starts the demo on a free port and the folder data, and waits, for 30 s at most, until it says that it is ready.
 func Start(binary, data string) (*Server, error) {
-	cmd := exec.Command(binary, "serve", "--demo", "--listen", "127.0.0.1:0", "--data", data)
-	cmd.Stderr = os.Stderr
+	return StartLogged(binary, data, io.Discard, os.Stderr)
+}
+
+// StartLogged is Start with further flags, and with what the server writes, until it ends, going to stdout and stderr, which must
+// stand being written to at the same time.
+func StartLogged(binary, data string, stdout, stderr io.Writer, flags ...string) (*Server, error) {
+	cmd := exec.Command(binary, append([]string{"serve", "--demo", "--listen", "127.0.0.1:0", "--data", data}, flags...)...)
+	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -108,11 +114,11 @@ func Start(binary, data string) (*Server, error) {
 	s := &Server{Cmd: cmd}
 	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
-	lines := bufio.NewScanner(out)
+	lines := bufio.NewScanner(io.TeeReader(out, stdout))
 	for lines.Scan() {
 		s.Output = append(s.Output, lines.Text())
 		if strings.HasPrefix(lines.Text(), "Stop it with") {
-			go func() { _, _ = io.Copy(io.Discard, out) }()
+			go func() { _, _ = io.Copy(stdout, out) }()
 			if s.Facts, err = ReadFacts(filepath.Join(data, "demo.json")); err != nil {
 				s.Kill()
 				return nil, err
