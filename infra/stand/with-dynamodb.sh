@@ -15,29 +15,13 @@ if ! cmp -s "$pom" "$lib/.complete"; then
   mvn -q -B -Dstyle.color=never -f "$pom" dependency:copy-dependencies -DoutputDirectory="$lib" >&2
   cp "$pom" "$lib/.complete"
 fi
-port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-log=$(mktemp)
+. "$root/infra/stand/beside.sh"
+port=$(free_port)
 # It leaves a file where it is started: not in the tree.
-(cd "$lib" && exec java -Djava.library.path="$lib" -cp "$lib/*" software.amazon.dynamodb.services.local.main.ServerRunner \
-  -inMemory -sharedDb -port "$port" >"$log" 2>&1) &
-pid=$!
-stop() {
-  kill "$pid" 2>/dev/null || true
-  wait "$pid" 2>/dev/null || true
-  rm -f "$log"
+start() {
+  cd "$lib" && exec java -Djava.library.path="$lib" -cp "$lib/*" software.amazon.dynamodb.services.local.main.ServerRunner \
+    -inMemory -sharedDb -port "$port"
 }
-trap stop EXIT
-trap 'exit 130' INT TERM
 export POSTERN_DYNAMODB_ENDPOINT=http://127.0.0.1:$port
-for _ in $(seq 150); do
-  # It answers 400 to a request without an operation.
-  if curl -s -o /dev/null "$POSTERN_DYNAMODB_ENDPOINT"; then
-    "$@"
-    exit
-  fi
-  kill -0 "$pid" 2>/dev/null || break
-  sleep 0.2
-done
-echo "DynamoDB Local did not start:" >&2
-cat "$log" >&2
-exit 1
+# It answers 400 to a request without an operation.
+beside "DynamoDB Local" "$POSTERN_DYNAMODB_ENDPOINT" "$@"
