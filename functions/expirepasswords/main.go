@@ -5,5 +5,5 @@ import "postern/shared/onaws/worker"
 
 func main() {
 	p := worker.Load("expirepasswords")
-	worker.StartTimer(p, p.Service.ExpirePasswords)
+	worker.StartTimer(p.Service.ExpirePasswords)
 }

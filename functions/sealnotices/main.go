@@ -9,7 +9,7 @@ import (
 
 func main() {
 	p := worker.Load("sealnotices")
-	worker.StartTimer(p, func(ctx context.Context) error {
+	worker.StartTimer(func(ctx context.Context) error {
 		_, err := p.Service.SealNotices(ctx, 0)
 		return err
 	})

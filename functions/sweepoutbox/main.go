@@ -5,5 +5,5 @@ import "postern/shared/onaws/worker"
 
 func main() {
 	p := worker.Load("sweepoutbox")
-	worker.StartTimer(p, p.Service.SweepOutbox)
+	worker.StartTimer(p.Service.SweepOutbox)
 }

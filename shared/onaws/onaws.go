@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -110,24 +111,11 @@ type endpoints struct{ getenv func(string) string }
 
 // GetServiceBaseEndpoint implements what the SDK asks its configuration sources for.
 func (e endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
-	at := e.getenv("AWS_ENDPOINT_URL_" + endpointName(service))
+	at := e.getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
 	if at == "" {
 		at = e.getenv("AWS_ENDPOINT_URL")
 	}
 	return at, at != "", nil
-}
-
-func endpointName(service string) string {
-	b := []byte(service)
-	for i, c := range b {
-		switch {
-		case c >= 'a' && c <= 'z':
-			b[i] = c - 'a' + 'A'
-		case c == ' ':
-			b[i] = '_'
-		}
-	}
-	return string(b)
 }
 
 // noQueue is the queue of a function that has none.

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"mime"
+	netmail "net/mail"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -40,7 +40,7 @@ const MailTag = "postern-mail"
 // an identity that is not verified yet, or an account that is paused may pass.
 func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	in := &sesv2.SendEmailInput{
-		FromEmailAddress: aws.String(address(m.FromName, m.From)),
+		FromEmailAddress: aws.String((&netmail.Address{Name: m.FromName, Address: m.From}).String()),
 		Destination:      &types.Destination{ToAddresses: []string{m.To}},
 		Content: &types.EmailContent{Simple: &types.Message{
 			Subject: content(m.Subject),
@@ -70,18 +70,6 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 
 func content(text string) *types.Content {
 	return &types.Content{Data: &text, Charset: aws.String("UTF-8")}
-}
-
-// address writes a sender as SES takes it: the name as an encoded word (RFC 2047) if it is not ASCII, else as a quoted string.
-func address(name, addr string) string {
-	if name == "" {
-		return addr
-	}
-	encoded := mime.QEncoding.Encode("utf-8", name)
-	if encoded == name {
-		encoded = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
-	}
-	return encoded + " <" + addr + ">"
 }
 
 // tagValue keeps to what SES takes in names and values of tags: ASCII letters, digits, '_', '-', '.', '@', 256 of them.

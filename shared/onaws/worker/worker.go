@@ -76,7 +76,7 @@ func work(ctx context.Context, handle queue.Handler, body string) error {
 
 // StartTimer runs a job each time the clock wakes the function. It does not return. What wakes it says nothing that matters:
 // the job finds out by itself what there is to do.
-func StartTimer(_ *onaws.Parts, job func(context.Context) error) {
+func StartTimer(job func(context.Context) error) {
 	lambda.Start(func(ctx context.Context) error {
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
