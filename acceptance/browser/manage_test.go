@@ -320,4 +320,9 @@ func TestNotices(t *testing.T) {
 	b.follow(".filters button", 200)
 	b.says("Nothing was found.")
 	b.look("manage_notices", "none")
+
+	b.follow("main a[href$='/manage/notices/verify']", 200)
+	b.says("Every sealed entry is as it was sealed")
+	b.look("manage_notices_verify", "")
+	b.follow("main a[href$='/manage/notices']", 200)
 }
