@@ -219,7 +219,8 @@ func TestSignatures(t *testing.T) {
 		r.ContentLength = -1
 	}).refused(403, "forbidden")
 	newBrowser(t).get(path).refused(403, "forbidden")
-	newBrowser(t).get("/admin/accounts/demo").want(404)
+	newBrowser(t).get("/admin/accounts/demo").refused(403, "forbidden")
+	newBrowser(t).get("/admin/nothing").want(404)
 	alice(t).get(path).refused(403, "forbidden") // a session does not open this door
 	signed(t, "GET", "/admin/accounts/nowhere/policy", nil, nil, nil).refused(404, "not_found")
 }

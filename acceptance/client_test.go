@@ -332,10 +332,13 @@ func (p *person) choose(password string) *answer {
 	return a
 }
 
+// unused makes a name that nothing has yet.
+func unused(prefix string) string { return prefix + "-" + strings.ToLower(rand.Text()[:10]) }
+
 // newcomer makes an operator, who still has the temporary password.
 func newcomer(t testing.TB, role string) *person {
 	t.Helper()
-	name := strings.ToLower("op-" + rand.Text()[:10])
+	name := unused("op")
 	p := &person{browser: newBrowser(t), username: name, email: name + "@people.example"}
 	a := alice(t).post("/manage/operators", map[string]string{
 		"username": p.username, "email": p.email, "firstName": "First" + name, "lastName": "Last", "role": role,

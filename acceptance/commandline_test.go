@@ -61,3 +61,46 @@ func TestCommandLine(t *testing.T) {
 		t.Errorf("a bad filter: exit %d\n%s", code, errs)
 	}
 }
+
+// Accounts on the command line, from making one to closing it.
+func TestAccountCommands(t *testing.T) {
+	needBinary(t)
+	id := unused("cli")
+	run := func(want int, args ...string) (string, string) {
+		t.Helper()
+		out, errs, code := postern(t, nil, append([]string{"--endpoint", demo.URL, "accounts"}, args...)...)
+		if code != want {
+			t.Fatalf("accounts %v: exit %d\n%s%s", args, code, out, errs)
+		}
+		return out, errs
+	}
+	password, said := run(0, "create", "--account", id, "--name", "By hand", "--username", "alice", "--email", "a@x.example", "--first-name", "A", "--last-name", "B")
+	if !strings.Contains(said, "administrator alice") {
+		t.Errorf("create says %q", said)
+	}
+	in := newBrowser(t).post("/login", map[string]string{"accountId": id, "login": "alice", "password": strings.TrimSpace(password)})
+	if in.want(200).text("next") != "new_password" {
+		t.Errorf("the printed password: %s", in.body)
+	}
+	if _, said = run(254, "create", "--account", id); !strings.Contains(said, "already") {
+		t.Errorf("the same again: %q", said)
+	}
+	if out, _ := run(0, "suspend", "--account", id); !strings.Contains(out, "suspended") {
+		t.Errorf("suspend: %q", out)
+	}
+	if out, _ := run(0, "resume", "--account", id, "--output", "json"); !strings.Contains(out, `"active"`) {
+		t.Errorf("resume: %q", out)
+	}
+	if out, _ := run(0, "rename", "--account", id, "--name", "=Renamed", "--output", "csv"); !strings.Contains(out, "'=Renamed") {
+		t.Errorf("rename: %q", out)
+	}
+	if out, _ := run(0, "list"); !strings.Contains(out, id) || !strings.HasPrefix(out, "ACCOUNT ID") {
+		t.Errorf("list: %q", out)
+	}
+	if out, _ := run(0, "get", "--account", id); !strings.Contains(out, "=Renamed") {
+		t.Errorf("get: %q", out)
+	}
+	run(254, "get", "--account", unused("nobody"))
+	run(252, "suspend")
+	run(252, "rename", "--account", id)
+}

@@ -38,7 +38,7 @@ The administrator's temporary password is printed this once, on standard output.
 				return &exitError{exitConfiguration, err}
 			}
 			fmt.Fprintf(cmd.ErrOrStderr(), "Made account %s with administrator %s. The temporary password, good until %s:\n",
-				created.AccountID, admin.Username, created.ExpiresAt.Format("2 January 2006 15:04 UTC"))
+				created.Account.AccountID, admin.Username, created.ExpiresAt.Format("2 January 2006 15:04 UTC"))
 			fmt.Fprintln(cmd.OutOrStdout(), created.TemporaryPassword.Reveal())
 			return nil
 		},
@@ -70,7 +70,7 @@ func describe(e *access.InputError) string {
 		if what == "" {
 			what = "is " + strings.ReplaceAll(f.Code, "_", " ")
 		}
-		name := flagOf[f.Field]
+		name := flagOf[strings.TrimPrefix(f.Field, "administrator.")]
 		parts = append(parts, name+" "+what)
 	}
 	return strings.Join(parts, ", ")

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -75,8 +74,13 @@ func newRoot() *cobra.Command {
 	operators.AddCommand(newOperatorsList(&o))
 	notices := &cobra.Command{Use: "notices", Short: "The System Notifications log of an account", RunE: showHelp}
 	notices.AddCommand(newNoticesList(&o), newNoticesExport(&o), newNoticesVerify(&o), newNoticesPublicKey(&o))
-	root.AddCommand(newServe(), newInit(), operators, notices)
-	for _, c := range slices.Concat(root.Commands(), operators.Commands(), notices.Commands(), []*cobra.Command{root}) {
+	root.AddCommand(newServe(), newInit(), newAccounts(&o), operators, notices)
+	every := []*cobra.Command{root}
+	for _, c := range root.Commands() {
+		every = append(every, c)
+		every = append(every, c.Commands()...)
+	}
+	for _, c := range every {
 		if c.Args == nil {
 			c.Args = usageArgs(cobra.NoArgs)
 		}

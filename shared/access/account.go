@@ -42,6 +42,8 @@ type account struct {
 	// EnforcedAt is when an administrator last enforced the policy: passwords chosen before must be changed at the next
 	// login (behaviour 5).
 	EnforcedAt time.Time
+	// ResumedAt is when the account was last suspended no more: sessions made before are over.
+	ResumedAt time.Time
 }
 
 func accountKey(accountID string) store.Key {
@@ -83,6 +85,7 @@ func (a *account) fields(c *codec) {
 	number(c, "policyVersion", &a.PolicyVersion)
 	c.time("maxAgeChangedAt", &a.MaxAgeChangedAt)
 	c.time("enforcedAt", &a.EnforcedAt)
+	c.time("resumedAt", &a.ResumedAt)
 }
 
 // active reports whether the account is there and not suspended.
@@ -96,6 +99,9 @@ func (a *account) policy() Policy {
 	return a.Policy
 }
 
+// accountDirectory is the partition that lists the accounts.
+const accountDirectory = "#accounts"
+
 // accountEntry lists an account in the directory of all accounts.
 type accountEntry struct {
 	stored
@@ -103,7 +109,7 @@ type accountEntry struct {
 }
 
 func (e *accountEntry) key() store.Key {
-	return store.Key{Table: store.Accounts, Partition: "#accounts", Sort: e.ID}
+	return store.Key{Table: store.Accounts, Partition: accountDirectory, Sort: e.ID}
 }
 func (e *accountEntry) fields(*codec) {}
 

@@ -2,8 +2,10 @@ package access
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"postern/shared/secret"
@@ -13,12 +15,13 @@ import (
 type CreateAccount struct {
 	AccountID     string
 	Name          string          // empty: the Account ID
+	State         AccountState    // empty: AccountActive
 	Administrator *CreateOperator // Role is ignored: an administrator; Deliver: DeliverDisplay
 }
 
 // AccountCreated is a new account.
 type AccountCreated struct {
-	AccountID         string
+	Account           AccountSummary
 	Operator          *OperatorView
 	TemporaryPassword secret.Text // of the first administrator, shown this once
 	ExpiresAt         *time.Time
@@ -34,15 +37,18 @@ func (s *Service) CreateAccount(ctx context.Context, by Actor, c CreateAccount) 
 	if c.Name == "" {
 		c.Name = id
 	}
-	if bad := checkName("name", c.Name, MaxName, true); bad != nil {
-		return AccountCreated{}, &InputError{bad}
+	if c.State == "" {
+		c.State = AccountActive
+	}
+	if err := (UpdateAccount{Name: &c.Name, State: &c.State}).check(); err != nil {
+		return AccountCreated{}, err
 	}
 	if c.Administrator != nil {
 		first := *c.Administrator
 		first.Role, first.Deliver = RoleAdministrator, DeliverDisplay
 		c.Administrator = &first
 		if err := first.check(); err != nil {
-			return AccountCreated{}, err
+			return AccountCreated{}, within("administrator", err)
 		}
 	}
 	var temporary generated
@@ -65,14 +71,21 @@ func decideCreateAccount(a *account, by Actor, c CreateAccount, temporary genera
 	if a.exists() {
 		return none, nil, &ConflictError{"account_exists", "accountId"}
 	}
-	a.State, a.CreatedAt, a.Policy, a.PolicyVersion = AccountActive, now, DefaultPolicy(), 1
+	a.State, a.CreatedAt, a.Policy, a.PolicyVersion = c.State, now, DefaultPolicy(), 1
 	a.Settings = Settings{Name: c.Name, Language: "en"}
 	entry, err := newNotice(NoticeAccountCreated, by, a.ID, "", now, random, detail{"name", c.Name})
 	if err != nil {
 		return none, nil, err
 	}
 	done := changes{put(a), put(&accountEntry{ID: a.ID}), put(entry)}
-	reply := AccountCreated{AccountID: a.ID}
+	if a.State == AccountSuspended {
+		suspended, err := newNotice(NoticeAccountSuspended, by, a.ID, "", now, random)
+		if err != nil {
+			return none, nil, err
+		}
+		done.add(put(suspended))
+	}
+	reply := AccountCreated{Account: a.view()}
 	if c.Administrator == nil {
 		return reply, done, nil
 	}
@@ -86,4 +99,17 @@ func decideCreateAccount(a *account, by Actor, c CreateAccount, temporary genera
 	done.add(operators...)
 	reply.Operator, reply.TemporaryPassword, reply.ExpiresAt = &created.Operator, created.TemporaryPassword, created.ExpiresAt
 	return reply, done, nil
+}
+
+// within says of an [InputError] which part of a request its fields are in.
+func within(part string, err error) error {
+	input, ok := errors.AsType[*InputError](err)
+	if !ok {
+		return err
+	}
+	bad := slices.Clone(input.Fields)
+	for i := range bad {
+		bad[i].Field = part + "." + bad[i].Field
+	}
+	return &InputError{bad}
 }

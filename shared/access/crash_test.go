@@ -271,6 +271,22 @@ var scenarios = []scenario{
 		})
 		return err
 	})},
+	{"UpdateAccount", "suspended and resumed", 2, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.UpdateAccount(p.T.Context(), access.System, accesstest.Account, access.UpdateAccount{State: new(access.AccountSuspended)})
+		if err != nil {
+			return err
+		}
+		_, err = p.Service.UpdateAccount(p.T.Context(), access.System, accesstest.Account, access.UpdateAccount{State: new(access.AccountActive)})
+		return err
+	})},
+	{"ListAccounts", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ListAccounts(p.T.Context(), 0, "")
+		return err
+	})},
+	{"GetAccount", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.GetAccount(p.T.Context(), accesstest.Account)
+		return err
+	})},
 	{"ExpirePasswords", "warning", 1, expire(80 * 24 * time.Hour)},
 	{"ExpirePasswords", "expiry", 1, expire(91 * 24 * time.Hour)},
 	{"SealNotices", "", 1, func(p *accesstest.Place) func(*accesstest.Place) error {

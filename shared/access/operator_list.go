@@ -179,9 +179,10 @@ type foundOperator struct {
 // operatorsOf reads the operators that names point to, parallel to them.
 func (s *Service) operatorsOf(ctx context.Context, accountID string, names []store.Item) ([]foundOperator, error) {
 	found := make([]foundOperator, len(names))
-	for start := 0; start < len(names); start += 50 { // two items each, 100 a read
+	const atOnce = store.MaxGet / 2 // two items each
+	for start := 0; start < len(names); start += atOnce {
 		var records []record
-		for i := start; i < min(start+50, len(names)); i++ {
+		for i := start; i < min(start+atOnce, len(names)); i++ {
 			id, _ := names[i].Fields["operatorId"].(store.Text)
 			found[i].operator = operator{AccountID: accountID, ID: string(id)}
 			found[i].activity = activity{AccountID: accountID, OperatorID: string(id)}

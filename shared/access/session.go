@@ -99,7 +99,8 @@ func (b *bearer) holds(value secret.Text) bool {
 
 // opens reports whether value is the bearer's secret and the bearer is live for the operator as loaded.
 func (b *bearer) opens(value secret.Text, o *operator, a *account, now time.Time) bool {
-	return b.holds(value) && now.Before(b.ExpiresAt) && o.active() && a.active() && b.CredentialVersion == o.CredentialVersion
+	return b.holds(value) && now.Before(b.ExpiresAt) && o.active() && a.active() && b.CredentialVersion == o.CredentialVersion &&
+		!b.CreatedAt.Before(a.ResumedAt)
 }
 
 // SessionKind says what a session may do.

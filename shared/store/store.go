@@ -56,6 +56,8 @@ var (
 const (
 	// MaxChanges is how many changes one Commit may hold (DynamoDB TransactWriteItems).
 	MaxChanges = 100
+	// MaxGet is how many keys one Get may name (DynamoDB BatchGetItem).
+	MaxGet = 100
 	// MaxItemBytes is how large an item may be: names and values, encoded as DynamoDB counts them.
 	MaxItemBytes = 400 << 10
 	// DueShards is in how many shards the due index of a table stands, so that none is hot.
@@ -194,7 +196,7 @@ type Taken struct {
 
 // Store keeps items.
 type Store interface {
-	// Get reads the items under keys, consistently, in one round trip (1 to 100 keys; one asked for twice is answered
+	// Get reads the items under keys, consistently, in one round trip (1 to MaxGet keys; one asked for twice is answered
 	// twice). The answer is parallel to keys; an absent item is the zero Item but for its Key, with Version -1.
 	//
 	// Each item is consistent in itself; all together are not a snapshot.
