@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"postern/shared/access"
+	"postern/shared/atomicfile"
 )
 
 // Demo is what demo mode made, as it stands in DIR/demo.json (api.md "On one machine"; details 15).
@@ -83,7 +84,7 @@ func (s *Server) startDemo(ctx context.Context) error {
 		return err
 	}
 	s.Demo = d
-	return writeFile(path, append(raw, '\n'))
+	return atomicfile.Write(path, append(raw, '\n'))
 }
 
 // demoOperator makes one of the demo's operators if it is not there (a first start may have been cut off in the middle),

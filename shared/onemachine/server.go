@@ -24,9 +24,11 @@ import (
 	"postern/shared/mail"
 	"postern/shared/mail/inbox"
 	"postern/shared/mail/smtp"
+	"postern/shared/onemachine/local"
 	"postern/shared/password"
 	"postern/shared/queue"
 	"postern/shared/queue/inproc"
+	"postern/shared/sigv4"
 	"postern/shared/store"
 	"postern/shared/store/bolt"
 	"postern/shared/web"
@@ -57,7 +59,7 @@ type Server struct {
 
 	config  Config
 	store   *bolt.Store
-	clock   *clock
+	clock   *local.Clock
 	queue   *inproc.Queue
 	service *access.Service
 	mailer  *access.Mailer
@@ -103,7 +105,7 @@ type machine struct {
 }
 
 // open opens the folder. A folder that another server has open is refused.
-func open(c *Config, clock *clock) (*machine, error) {
+func open(c *Config, clock *local.Clock) (*machine, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -149,7 +151,7 @@ func open(c *Config, clock *clock) (*machine, error) {
 	}
 	m := &machine{store: st, keys: k, queue: inproc.New(inproc.Config{Log: c.Log})}
 	m.service = access.New(access.Config{
-		Store: st, Keys: k, Signer: signer, Queue: m.queue, Now: clock.now, Log: c.Log, Origin: c.Origin, Hasher: hasher,
+		Store: st, Keys: k, Signer: signer, Queue: m.queue, Now: clock.Now, Log: c.Log, Origin: c.Origin, Hasher: hasher,
 	})
 	return m, nil
 }
@@ -198,10 +200,10 @@ func (s *Server) build(ctx context.Context) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("make data folder: %w", err)
 	}
-	s.clock = &clock{}
+	s.clock = &local.Clock{}
 	if c.Demo {
 		var err error
-		if s.clock, err = loadClock(c.Data); err != nil {
+		if s.clock, err = local.LoadClock(c.Data); err != nil {
 			return err
 		}
 	}
@@ -216,7 +218,7 @@ func (s *Server) build(ctx context.Context) error {
 		sender, err = smtp.New(c.SMTP)
 	} else {
 		s.Inbox = s.URL + "/_local/inbox"
-		s.inbox, err = inbox.Open(filepath.Join(c.Data, inboxFolder), m.keys, s.clock.now)
+		s.inbox, err = inbox.Open(filepath.Join(c.Data, inboxFolder), m.keys, s.clock.Now)
 		sender = s.inbox
 		if c.MailFrom == "" {
 			c.MailFrom = "postern@localhost"
@@ -225,7 +227,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("set up mail: %w", err), s.store.Close())
 	}
-	key, err := loadCredentials(filepath.Join(c.Data, credentialsFile))
+	key, err := sigv4.LoadCredentials(filepath.Join(c.Data, credentialsFile))
 	if err != nil {
 		return errors.Join(err, s.store.Close())
 	}
@@ -244,7 +246,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.every(running, sealEvery, "sealnotices", s.sealNotices)
 	s.every(running, housekeepEvery, "housekeeping", s.housekeep)
 
-	v := &verifier{credentials: key, now: time.Now}
+	v := &sigv4.Verifier{Credentials: key, Now: time.Now}
 	s.http = &http.Server{
 		Handler:           s.handler(v),
 		ReadHeaderTimeout: headerTimeout,
@@ -258,21 +260,29 @@ func (s *Server) build(ctx context.Context) error {
 }
 
 // handler serves Postern's routes and, without SMTP or in demo mode, those under /_local.
-func (s *Server) handler(v *verifier) http.Handler {
+func (s *Server) handler(v *sigv4.Verifier) http.Handler {
 	postern := web.Handler(web.Config{
 		Service: s.service, Origin: s.config.Origin, AppOrigins: s.config.AppOrigins, FixedAccountID: s.config.Account,
-		Log: s.config.Log, Now: s.clock.now,
+		Log: s.config.Log, Now: s.clock.Now,
 		Principal: func(r *http.Request) (string, bool) { return principal, r.Context().Value(signed{}) != nil },
 	}, web.Functions()...)
 	mux := http.NewServeMux()
-	s.localRoutes(mux)
+	routes := local.Routes{Inbox: s.inbox, Log: s.config.Log}
+	if s.config.Demo {
+		routes.Clock, routes.Jobs = s.clock, map[string]func(context.Context) error{
+			"expirepasswords": s.runNow(s.service.ExpirePasswords),
+			"sweepoutbox":     s.runNow(s.service.SweepOutbox),
+			"sealnotices":     s.runNow(s.sealNotices),
+		}
+	}
+	routes.Handle(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := mux.Handler(r); pattern != "" {
 			mux.ServeHTTP(w, r)
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, "/admin/") || r.URL.Path == "/admin" {
-			if err := v.verify(r, web.MaxBody); err != nil {
+			if err := v.Verify(r, web.MaxBody); err != nil {
 				s.config.Log.InfoContext(r.Context(), "admin request refused", "reason", err)
 			} else {
 				r = r.WithContext(context.WithValue(r.Context(), signed{}, true))
@@ -280,6 +290,19 @@ func (s *Server) handler(v *verifier) http.Handler {
 		}
 		postern.ServeHTTP(w, r)
 	})
+}
+
+// principal is who the key pair stands for, as notices name it: an ARN of no real partition.
+const principal = "iam:arn:local:iam::000000000000:user/postern"
+
+// runNow gives a job that has ended when what it put into the queue is done as well.
+func (s *Server) runNow(job func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := job(ctx); err != nil {
+			return err
+		}
+		return s.queue.Drained(ctx)
+	}
 }
 
 // signed marks the context of a request whose signature was found right.
@@ -312,7 +335,7 @@ func (s *Server) sealNotices(ctx context.Context) error {
 // housekeep removes what has expired. It is never needed for anything but space.
 func (s *Server) housekeep(ctx context.Context) error {
 	for {
-		removed, err := s.store.Sweep(ctx, s.clock.now(), housekeepAtOnce)
+		removed, err := s.store.Sweep(ctx, s.clock.Now(), housekeepAtOnce)
 		if err != nil || removed < housekeepAtOnce {
 			return err
 		}
@@ -355,7 +378,7 @@ func loopback(addr string) bool {
 
 // Init makes an account and its first administrator in a folder, for a server that is not a demo.
 func Init(ctx context.Context, c Config, account access.CreateAccount) (access.AccountCreated, error) {
-	m, err := open(&c, &clock{})
+	m, err := open(&c, &local.Clock{})
 	if err != nil {
 		return access.AccountCreated{}, err
 	}

@@ -1,4 +1,4 @@
-package onemachine
+package sigv4
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ import (
 
 var (
 	signedAt = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
-	pair     = credentials{"AKIDEXAMPLE", secret.New("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")}
+	pair     = Credentials{"AKIDEXAMPLE", secret.New("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")}
 )
 
 func signedRequest(t interface {
@@ -29,15 +29,15 @@ func signedRequest(t interface {
 	r := httptest.NewRequest(method, target, bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.RequestURI = ""
-	err := v4.NewSigner().SignHTTP(r.Context(), aws.Credentials{AccessKeyID: pair.AccessKeyID, SecretAccessKey: pair.SecretAccessKey.Reveal()}, r, hexSum(body), signingService, signingRegion, signedAt)
+	err := v4.NewSigner().SignHTTP(r.Context(), aws.Credentials{AccessKeyID: pair.AccessKeyID, SecretAccessKey: pair.SecretAccessKey.Reveal()}, r, hexSum(body), Service, Region, signedAt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func verifierAt(at time.Time) *verifier {
-	return &verifier{credentials: pair, now: func() time.Time { return at }}
+func verifierAt(at time.Time) *Verifier {
+	return &Verifier{Credentials: pair, Now: func() time.Time { return at }}
 }
 
 // Whatever path, query and body the SDK's own signer signs is accepted, and the body is still there to be read.
@@ -55,7 +55,7 @@ func TestSDKSignatures(t *testing.T) {
 		}
 		r := signedRequest(t, rapid.SampledFrom([]string{"GET", "POST", "PUT", "PATCH", "DELETE"}).Draw(t, "method"), target, body)
 		v := verifierAt(signedAt.Add(time.Duration(rapid.IntRange(-299, 299).Draw(t, "skew")) * time.Second))
-		if err := v.verify(r, 1<<20); err != nil {
+		if err := v.Verify(r, 1<<20); err != nil {
 			t.Fatalf("%s %s: %v", r.Method, r.URL, err)
 		}
 		if got, err := io.ReadAll(r.Body); err != nil || !bytes.Equal(got, body) {
@@ -86,18 +86,18 @@ func TestAlteredRequests(t *testing.T) {
 	} {
 		r := signedRequest(t, "POST", target, []byte(`{"a":1}`))
 		spoil(r)
-		if err := verifierAt(signedAt).verify(r, 1<<20); !errors.Is(err, errSignature) {
-			t.Errorf("%s altered: got %v, want %v", name, err, errSignature)
+		if err := verifierAt(signedAt).Verify(r, 1<<20); !errors.Is(err, ErrRefused) {
+			t.Errorf("%s altered: got %v, want %v", name, err, ErrRefused)
 		}
 	}
 	for _, skew := range []time.Duration{signatureAge + time.Second, -signatureAge - time.Second} {
-		if err := verifierAt(signedAt.Add(skew)).verify(signedRequest(t, "GET", target, nil), 1<<20); !errors.Is(err, errSignature) {
+		if err := verifierAt(signedAt.Add(skew)).Verify(signedRequest(t, "GET", target, nil), 1<<20); !errors.Is(err, ErrRefused) {
 			t.Errorf("a date that is %s off: %v", skew, err)
 		}
 	}
 	other := verifierAt(signedAt)
-	other.credentials.SecretAccessKey = secret.New("another")
-	if err := other.verify(signedRequest(t, "GET", target, nil), 1<<20); !errors.Is(err, errSignature) {
+	other.Credentials.SecretAccessKey = secret.New("another")
+	if err := other.Verify(signedRequest(t, "GET", target, nil), 1<<20); !errors.Is(err, ErrRefused) {
 		t.Errorf("another key: %v", err)
 	}
 }
@@ -124,7 +124,7 @@ func FuzzVerify(f *testing.F) {
 		r := httptest.NewRequest("GET", "http://localhost/admin/accounts/acme/operators", nil)
 		r.URL.RawQuery = query
 		r.Header["Authorization"], r.Header["X-Amz-Date"] = []string{authorization}, []string{date}
-		if err := verifierAt(signedAt).verify(r, 1<<20); !errors.Is(err, errSignature) {
+		if err := verifierAt(signedAt).Verify(r, 1<<20); !errors.Is(err, ErrRefused) {
 			t.Errorf("%q passes", authorization)
 		}
 	})

@@ -1,4 +1,6 @@
-package onemachine
+// Package sigv4 checks who signed a request, as API Gateway does, where no gateway stands before Postern: on one machine, and on
+// the local stand.
+package sigv4
 
 import (
 	"bytes"
@@ -15,70 +17,71 @@ import (
 	"time"
 )
 
-// verifier checks AWS Signature Version 4 as API Gateway does for AWS_IAM routes: an unsigned request, another key, an altered
+// Verifier checks AWS Signature Version 4 as API Gateway does for AWS_IAM routes: an unsigned request, another key, an altered
 // method, path, query, signed header or body, and a date more than five minutes off are all refused.
 //
 // Source: AWS General Reference, "Signing AWS API requests" (Signature Version 4, header form). The query form (presigned
 // URLs) and UNSIGNED-PAYLOAD are refused: nothing that signs for the service execute-api needs them.
-type verifier struct {
-	credentials credentials
-	now         func() time.Time // the machine's clock, never the demo's (details 2)
+type Verifier struct {
+	Credentials Credentials
+	Now         func() time.Time // the machine's clock, never the demo's (details 2)
 }
 
 // Scope that requests must be signed for.
 const (
-	signingRegion  = "local"
-	signingService = "execute-api"
-	signatureAge   = 5 * time.Minute
+	Region       = "local"
+	Service      = "execute-api"
+	signatureAge = 5 * time.Minute
 )
 
-var errSignature = errors.New("signature refused")
+// ErrRefused says that a request is not signed as it must be.
+var ErrRefused = errors.New("signature refused")
 
-// verify gives nil for a request that is signed with the verifier's key. It reads the body, at most limit bytes of it, and puts it
+// Verify gives nil for a request that is signed with the verifier's key, else ErrRefused. It reads the body, at most limit bytes of it, and puts it
 // back. The reason of a refusal is for the log, not for the caller.
-func (v *verifier) verify(r *http.Request, limit int64) error {
+func (v *Verifier) Verify(r *http.Request, limit int64) error {
 	const algorithm = "AWS4-HMAC-SHA256"
 	fields, ok := strings.CutPrefix(r.Header.Get("Authorization"), algorithm+" ")
 	if !ok || len(r.Header.Values("Authorization")) != 1 {
-		return fmt.Errorf("%w: not signed", errSignature)
+		return fmt.Errorf("%w: not signed", ErrRefused)
 	}
 	parts := map[string]string{}
 	for f := range strings.SplitSeq(fields, ",") {
 		name, value, _ := strings.Cut(strings.TrimSpace(f), "=")
 		if _, twice := parts[name]; twice {
-			return fmt.Errorf("%w: %s twice", errSignature, name)
+			return fmt.Errorf("%w: %s twice", ErrRefused, name)
 		}
 		parts[name] = value
 	}
 	date := r.Header.Get("X-Amz-Date")
 	at, err := time.Parse("20060102T150405Z", date)
 	if err != nil {
-		return fmt.Errorf("%w: no date", errSignature)
+		return fmt.Errorf("%w: no date", ErrRefused)
 	}
-	if age := v.now().Sub(at); age > signatureAge || age < -signatureAge {
-		return fmt.Errorf("%w: date is off by %s", errSignature, age)
+	if age := v.Now().Sub(at); age > signatureAge || age < -signatureAge {
+		return fmt.Errorf("%w: date is off by %s", ErrRefused, age)
 	}
-	scope := strings.Join([]string{date[:8], signingRegion, signingService, "aws4_request"}, "/")
-	if parts["Credential"] != v.credentials.AccessKeyID+"/"+scope {
-		return fmt.Errorf("%w: another key, date, region or service", errSignature)
+	scope := strings.Join([]string{date[:8], Region, Service, "aws4_request"}, "/")
+	if parts["Credential"] != v.Credentials.AccessKeyID+"/"+scope {
+		return fmt.Errorf("%w: another key, date, region or service", ErrRefused)
 	}
 	signed := strings.Split(parts["SignedHeaders"], ";")
 	for _, must := range []string{"host", "x-amz-date"} {
 		if !slices.Contains(signed, must) {
-			return fmt.Errorf("%w: %s is not signed", errSignature, must)
+			return fmt.Errorf("%w: %s is not signed", ErrRefused, must)
 		}
 	}
 	for name := range r.Header { // whatever AWS defines must be signed if it is there
 		if l := strings.ToLower(name); strings.HasPrefix(l, "x-amz-") && !slices.Contains(signed, l) {
-			return fmt.Errorf("%w: %s is not signed", errSignature, l)
+			return fmt.Errorf("%w: %s is not signed", ErrRefused, l)
 		}
 	}
 	if !slices.IsSorted(signed) {
-		return fmt.Errorf("%w: signed headers are not sorted", errSignature)
+		return fmt.Errorf("%w: signed headers are not sorted", ErrRefused)
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
-		return fmt.Errorf("%w: read body: %w", errSignature, err)
+		return fmt.Errorf("%w: read body: %w", ErrRefused, err)
 	}
 	rest := r.Body
 	r.Body = struct {
@@ -90,18 +93,18 @@ func (v *verifier) verify(r *http.Request, limit int64) error {
 	}
 	payload := hexSum(body)
 	if h := r.Header.Get("X-Amz-Content-Sha256"); h != "" && h != payload {
-		return fmt.Errorf("%w: the body is not the one that was signed", errSignature)
+		return fmt.Errorf("%w: the body is not the one that was signed", ErrRefused)
 	}
 	canonical := strings.Join([]string{
 		r.Method, canonicalPath(r.URL), canonicalQuery(r.URL), canonicalHeaders(r, signed), parts["SignedHeaders"], payload,
 	}, "\n")
 	toSign := strings.Join([]string{algorithm, date, scope, hexSum([]byte(canonical))}, "\n")
-	key := []byte("AWS4" + v.credentials.SecretAccessKey.Reveal())
-	for _, step := range []string{date[:8], signingRegion, signingService, "aws4_request"} {
+	key := []byte("AWS4" + v.Credentials.SecretAccessKey.Reveal())
+	for _, step := range []string{date[:8], Region, Service, "aws4_request"} {
 		key = mac(key, step)
 	}
 	if !hmac.Equal([]byte(hex.EncodeToString(mac(key, toSign))), []byte(parts["Signature"])) {
-		return fmt.Errorf("%w: wrong signature", errSignature)
+		return fmt.Errorf("%w: wrong signature", ErrRefused)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package onemachine
+package local
 
 import (
 	"errors"
@@ -9,10 +9,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"postern/shared/atomicfile"
 )
 
-// clock is the machine's clock, which the demo can move forward. How far it was moved stands in DIR (details 17).
-type clock struct {
+// Clock is the machine's clock, which the demo can move forward. How far it was moved stands in DIR (details 17).
+type Clock struct {
 	path   string // empty: cannot be moved
 	mu     sync.Mutex
 	offset time.Duration
@@ -21,8 +23,9 @@ type clock struct {
 // maxAdvance bounds the demo's clock: far beyond every lifetime, and within what dates can hold.
 const maxAdvance = 50 * 365 * 24 * time.Hour
 
-func loadClock(dir string) (*clock, error) {
-	c := &clock{path: filepath.Join(dir, "demo-clock")}
+// LoadClock gives the clock of a folder, in which it remembers how far it was moved.
+func LoadClock(dir string) (*Clock, error) {
+	c := &Clock{path: filepath.Join(dir, "demo-clock")}
 	raw, err := os.ReadFile(c.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
@@ -36,22 +39,22 @@ func loadClock(dir string) (*clock, error) {
 	return c, nil
 }
 
-// now is the time that the server goes by.
-func (c *clock) now() time.Time {
+// Now is the time that the server goes by.
+func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return time.Now().Add(c.offset)
 }
 
-// advance moves the clock forward, and remembers it before it holds.
-func (c *clock) advance(d time.Duration) (time.Time, error) {
+// Advance moves the clock forward, and remembers it before it holds.
+func (c *Clock) Advance(d time.Duration) (time.Time, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if d > 0 {
 		if c.offset+d > maxAdvance {
 			return time.Time{}, fmt.Errorf("the demo clock goes %s ahead at the most", maxAdvance)
 		}
-		if err := writeFile(c.path, []byte((c.offset+d).String()+"\n")); err != nil {
+		if err := atomicfile.Write(c.path, []byte((c.offset+d).String()+"\n")); err != nil {
 			return time.Time{}, err
 		}
 		c.offset += d

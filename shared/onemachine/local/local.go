@@ -1,4 +1,6 @@
-package onemachine
+// Package local serves what there is under /_local (api.md "On one machine"): the inbox where mail goes nowhere else, and the
+// demo's clock and jobs. None of it exists in any function on AWS.
+package local
 
 import (
 	"context"
@@ -7,6 +9,7 @@ import (
 	"errors"
 	"html/template"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -15,17 +18,26 @@ import (
 	"postern/shared/web"
 )
 
-// localRoutes are the routes under /_local (api.md "On one machine"): the inbox where mail goes nowhere else, and the demo's clock
-// and jobs. None of them exists in any function on AWS.
-func (s *Server) localRoutes(mux *http.ServeMux) {
-	if s.inbox != nil {
+// Routes are the routes under /_local. Each is there if what it needs is.
+type Routes struct {
+	Inbox *inbox.Inbox
+	Clock *Clock
+	// Jobs run a scheduled job now, by name, and return when it, and what it put into the queues, is done.
+	Jobs map[string]func(context.Context) error
+	Log  *slog.Logger
+}
+
+// Handle puts the routes into mux.
+func (s *Routes) Handle(mux *http.ServeMux) {
+	if s.Inbox != nil {
 		mux.HandleFunc("GET /_local/inbox", s.local(s.showInbox))
 	}
-	if !s.config.Demo {
-		return
+	if s.Clock != nil {
+		mux.HandleFunc("POST /_local/clock", s.local(s.advanceClock))
 	}
-	mux.HandleFunc("POST /_local/clock", s.local(s.advanceClock))
-	mux.HandleFunc("POST /_local/run/{job}", s.local(s.runJob))
+	if s.Jobs != nil {
+		mux.HandleFunc("POST /_local/run/{job}", s.local(s.runJob))
+	}
 }
 
 // localError is a refusal of a local route.
@@ -37,7 +49,7 @@ type localError struct {
 func (e *localError) Error() string { return e.detail }
 
 // local gives a local route the headers, the protection against other origins and the problems of every other route.
-func (s *Server) local(handle func(http.ResponseWriter, *http.Request) (any, error)) http.HandlerFunc {
+func (s *Routes) local(handle func(http.ResponseWriter, *http.Request) (any, error)) http.HandlerFunc {
 	headers := web.SecurityHeaders(nil)
 	cross := http.NewCrossOriginProtection()
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -58,7 +70,7 @@ func (s *Server) local(handle func(http.ResponseWriter, *http.Request) (any, err
 		if err != nil {
 			local := &localError{http.StatusInternalServerError, "unavailable", "Something went wrong; the log says what."}
 			if !errors.As(err, &local) {
-				s.config.Log.ErrorContext(r.Context(), "local route", "error", err)
+				s.Log.ErrorContext(r.Context(), "local route", "error", err)
 			}
 			status, kind = local.status, "application/problem+json"
 			answer = map[string]any{
@@ -67,7 +79,7 @@ func (s *Server) local(handle func(http.ResponseWriter, *http.Request) (any, err
 		}
 		raw, err := json.Marshal(answer)
 		if err != nil {
-			s.config.Log.ErrorContext(r.Context(), "local route", "error", err)
+			s.Log.ErrorContext(r.Context(), "local route", "error", err)
 			return
 		}
 		w.Header().Set("Content-Type", kind)
@@ -93,8 +105,8 @@ func (shownMail) IsLink(line string) bool {
 }
 
 // showInbox lists the mails, the newest first.
-func (s *Server) showInbox(w http.ResponseWriter, r *http.Request) (any, error) {
-	all, err := s.inbox.List(r.Context())
+func (s *Routes) showInbox(w http.ResponseWriter, r *http.Request) (any, error) {
+	all, err := s.Inbox.List(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +125,7 @@ func (s *Server) showInbox(w http.ResponseWriter, r *http.Request) (any, error) 
 const maxLocalBody = 1 << 10
 
 // advanceClock moves the demo's clock forward.
-func (s *Server) advanceClock(_ http.ResponseWriter, r *http.Request) (any, error) {
+func (s *Routes) advanceClock(_ http.ResponseWriter, r *http.Request) (any, error) {
 	invalid := &localError{http.StatusBadRequest, "invalid_request", `Send {"advance": "72h"}: a duration from 0s on, in Go's notation.`}
 	var body struct {
 		Advance *string `json:"advance"`
@@ -130,28 +142,20 @@ func (s *Server) advanceClock(_ http.ResponseWriter, r *http.Request) (any, erro
 	if by > maxAdvance {
 		return nil, &localError{http.StatusBadRequest, "invalid_request", "That is further than the demo clock goes."}
 	}
-	now, err := s.clock.advance(by)
+	now, err := s.Clock.Advance(by)
 	if err != nil {
 		return nil, err
 	}
 	return map[string]string{"now": now.UTC().Format(time.RFC3339Nano)}, nil
 }
 
-// runJob runs a scheduled job now, and answers when it, and what it put into the queue, is done.
-func (s *Server) runJob(_ http.ResponseWriter, r *http.Request) (any, error) {
-	jobs := map[string]func(context.Context) error{
-		"expirepasswords": s.service.ExpirePasswords,
-		"sweepoutbox":     s.service.SweepOutbox,
-		"sealnotices":     s.sealNotices,
-	}
-	job, ok := jobs[r.PathValue("job")]
+// runJob runs a scheduled job now.
+func (s *Routes) runJob(_ http.ResponseWriter, r *http.Request) (any, error) {
+	job, ok := s.Jobs[r.PathValue("job")]
 	if !ok {
 		return nil, &localError{http.StatusNotFound, "not_found", "There is no such job."}
 	}
 	if err := job(r.Context()); err != nil {
-		return nil, err
-	}
-	if err := s.queue.Drained(r.Context()); err != nil {
 		return nil, err
 	}
 	return map[string]string{"status": "done"}, nil
