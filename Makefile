@@ -8,7 +8,10 @@ RACE := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENA
 SAM_BUILD := CGO_ENABLED=0 GOFLAGS="-trimpath -buildvcs=false -ldflags=-s -tags=lambda.norpc"
 ENV ?= dev
 
-.PHONY: run test test-all bench lint build deploy template
+# The local AWS stand: Docker, DynamoDB Local, moto, and the functions behind sam local. What follows it is run on the stand.
+AWS_LOCAL := infra/stand/with-docker.sh infra/stand/with-dynamodb.sh infra/stand/with-moto.sh $(GO) run ./infra/stand/awslocal
+
+.PHONY: run test test-all bench lint build build-local deploy template aws-local sam-local
 
 run: ## start the real thing on this machine, with an account to try things on
 	$(GO) run ./cmd/postern serve --demo
@@ -31,6 +34,15 @@ template: ## checks template.yaml as CloudFormation and SAM see it
 
 build: ## builds the functions for deployment, into .aws-sam/
 	env $(SAM_BUILD) infra/stand/sam.sh build --parallel
+
+build-local: ## builds the functions for this machine, into .build/functions/
+	env $(SAM_BUILD) infra/stand/sam.sh build --parallel --build-dir .build/functions \
+		--parameter-overrides Architecture=$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,x86_64) MailFrom=postern@stand.example
+
+aws-local: build-local ## starts the functions as AWS would run them, on this machine, with an account to try things on
+	$(AWS_LOCAL)
+
+sam-local: aws-local ## the same: the functions run behind sam local start-api
 
 deploy: build ## deploys to AWS: make deploy ENV=prod
 	infra/stand/sam.sh deploy --config-env $(ENV)

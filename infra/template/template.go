@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"gopkg.in/yaml.v3"
 )
 
@@ -93,6 +95,11 @@ func Tables(path string) ([]Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	return t.Tables()
+}
+
+// Tables reads the tables, in the order in which they stand in the template.
+func (t *Template) Tables() ([]Table, error) {
 	var tables []Table
 	for _, r := range t.Resources {
 		if r.Type != "AWS::DynamoDB::Table" {
@@ -105,6 +112,30 @@ func Tables(path string) ([]Table, error) {
 		tables = append(tables, table)
 	}
 	return tables, nil
+}
+
+// Create is the request that makes the table under a name: as a stand needs it, without what only AWS can do.
+func (t Table) Create(name string) *dynamodb.CreateTableInput {
+	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest, KeySchema: keySchema(t.Keys)}
+	for attribute, kind := range t.Attributes {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
+			AttributeName: &attribute, AttributeType: types.ScalarAttributeType(kind),
+		})
+	}
+	for _, i := range t.Indexes {
+		in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
+			IndexName: &i.Name, KeySchema: keySchema(i.Keys),
+			Projection: &types.Projection{ProjectionType: types.ProjectionType(i.Projection.Type)},
+		})
+	}
+	return in
+}
+
+func keySchema(keys []Key) (schema []types.KeySchemaElement) {
+	for _, k := range keys {
+		schema = append(schema, types.KeySchemaElement{AttributeName: &k.Attribute, KeyType: types.KeyType(k.Type)})
+	}
+	return schema
 }
 
 func (r Resource) table() (Table, error) {

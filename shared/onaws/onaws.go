@@ -69,11 +69,11 @@ func load(name string, getenv func(string) string) (*Parts, error) {
 	slog.SetDefault(p.Log)
 	c := access.Config{
 		Store: dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(p.AWS), Tables: s.Tables}),
-		Queue: noQueue{}, Now: time.Now, Log: p.Log, Origin: s.Origin,
+		Queue: noQueue{}, Now: clock(getenv), Log: p.Log, Origin: s.Origin,
 	}
 	if needs.Keys {
 		c.Keys = keyskms.New(keyskms.Config{
-			Client: kms.NewFromConfig(p.AWS), KeyID: s.KeyID, Store: c.Store, Create: needs.NewKeys, Random: rand.Reader, Now: time.Now,
+			Client: kms.NewFromConfig(p.AWS), KeyID: s.KeyID, Store: c.Store, Create: needs.NewKeys, Random: rand.Reader, Now: c.Now,
 		})
 	}
 	if needs.Signs || needs.Verifies {

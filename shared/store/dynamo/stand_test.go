@@ -52,21 +52,7 @@ func tables(t *testing.T, client *dynamodb.Client) map[store.Table]string {
 	run := rand.Text()[:8]
 	for _, d := range declared {
 		name := "test-" + run + "-" + d.Name
-		in := &dynamodb.CreateTableInput{
-			TableName: &name, BillingMode: types.BillingModePayPerRequest, KeySchema: keySchema(d.Keys),
-		}
-		for attribute, kind := range d.Attributes {
-			in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
-				AttributeName: &attribute, AttributeType: types.ScalarAttributeType(kind),
-			})
-		}
-		for _, i := range d.Indexes {
-			in.GlobalSecondaryIndexes = append(in.GlobalSecondaryIndexes, types.GlobalSecondaryIndex{
-				IndexName: &i.Name, KeySchema: keySchema(i.Keys),
-				Projection: &types.Projection{ProjectionType: types.ProjectionType(i.Projection.Type)},
-			})
-		}
-		if _, err := client.CreateTable(t.Context(), in); err != nil {
+		if _, err := client.CreateTable(t.Context(), d.Create(name)); err != nil {
 			t.Fatalf("create table %s: %v", d.Name, err)
 		}
 		t.Cleanup(func() {
@@ -77,13 +63,6 @@ func tables(t *testing.T, client *dynamodb.Client) map[store.Table]string {
 		names[store.Table(d.Name)] = name
 	}
 	return names
-}
-
-func keySchema(keys []template.Key) (schema []types.KeySchemaElement) {
-	for _, k := range keys {
-		schema = append(schema, types.KeySchemaElement{AttributeName: &k.Attribute, KeyType: types.KeyType(k.Type)})
-	}
-	return schema
 }
 
 // onLocal is a store on DynamoDB Local whose requests run through faults, which may be nil.
