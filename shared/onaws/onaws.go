@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -94,7 +93,7 @@ func load(name string, getenv func(string) string) (*Parts, error) {
 // configuration is what clients need in a function, whose credentials and region Lambda puts into the environment. The SDK's
 // own way of finding out would link, and start, those for SSO, EC2 and profiles as well.
 func configuration(getenv func(string) string) aws.Config {
-	return aws.Config{
+	c := aws.Config{
 		Region: getenv("AWS_REGION"),
 		Credentials: credentials.NewStaticCredentialsProvider(
 			getenv("AWS_ACCESS_KEY_ID"), getenv("AWS_SECRET_ACCESS_KEY"), getenv("AWS_SESSION_TOKEN")),
@@ -102,20 +101,12 @@ func configuration(getenv func(string) string) aws.Config {
 		Retryer: func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = tries, maxBackoff })
 		},
-		ConfigSources: []any{endpoints{getenv}},
 	}
-}
-
-// endpoints gives the SDK the endpoints of a local stand, under the names that the SDK itself has for them.
-type endpoints struct{ getenv func(string) string }
-
-// GetServiceBaseEndpoint implements what the SDK asks its configuration sources for.
-func (e endpoints) GetServiceBaseEndpoint(_ context.Context, service string) (string, bool, error) {
-	at := e.getenv("AWS_ENDPOINT_URL_" + strings.ToUpper(strings.ReplaceAll(service, " ", "_")))
-	if at == "" {
-		at = e.getenv("AWS_ENDPOINT_URL")
+	// The SDK's own name for a stand's endpoint.
+	if at := getenv("AWS_ENDPOINT_URL"); at != "" {
+		c.BaseEndpoint = &at
 	}
-	return at, at != "", nil
+	return c
 }
 
 // noQueue is the queue of a function that has none.
