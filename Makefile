@@ -11,7 +11,7 @@ ENV ?= dev
 # The local AWS stand: Docker, DynamoDB Local, moto, and the functions behind sam local. What follows it is run on the stand.
 AWS_LOCAL := infra/stand/with-docker.sh infra/stand/with-dynamodb.sh infra/stand/with-moto.sh $(GO) run ./infra/stand/awslocal
 
-.PHONY: run test test-all bench lint build build-local deploy template aws-local sam-local
+.PHONY: run test test-all bench lint build build-local deploy template aws-local aws-local-test sam-local
 
 run: ## start the real thing on this machine, with an account to try things on
 	$(GO) run ./cmd/postern serve --demo
@@ -24,7 +24,7 @@ lint: ## gofmt, vet, staticcheck
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
 
-test-all: lint test template ## what CI runs: also the template, the adapters on stands of their services, and the pages in Chromium
+test-all: lint test template aws-local-test ## what CI runs: also the template, the adapters on stands of their services, and the pages in Chromium
 	infra/stand/with-dynamodb.sh $(GO) test $(RACE) ./shared/store/dynamo/...
 	infra/stand/with-moto.sh $(GO) test $(RACE) ./shared/keys/kms/... ./shared/queue/sqs/...
 	infra/stand/browser.sh $(GO) test ./acceptance/browser/...
@@ -41,6 +41,9 @@ build-local: ## builds the functions for this machine, into .build/functions/
 
 aws-local: build-local ## starts the functions as AWS would run them, on this machine, with an account to try things on
 	$(AWS_LOCAL)
+
+aws-local-test: build-local ## the whole of acceptance/ over the functions on the stand, and each function called by itself
+	$(AWS_LOCAL) --listen 127.0.0.1:0 $(GO) test -count=1 ./acceptance/
 
 sam-local: aws-local ## the same: the functions run behind sam local start-api
 

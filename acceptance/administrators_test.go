@@ -282,9 +282,6 @@ func TestPolicy(t *testing.T) {
 
 // enforce=next_login has everybody choose again.
 func TestEnforcedPolicy(t *testing.T) {
-	if binary == "" {
-		t.Skip("it would have everybody of a shared server choose again")
-	}
 	p := operator(t, "operator")
 	admin := alice(t)
 	a := admin.get("/manage/policy").want(200)

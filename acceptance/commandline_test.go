@@ -11,13 +11,6 @@ import (
 	"testing"
 )
 
-func needBinary(t *testing.T) {
-	t.Helper()
-	if binary == "" {
-		t.Skip("somebody else started the server")
-	}
-}
-
 // postern runs a command as somebody does who has the server's key pair.
 func postern(t *testing.T, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
@@ -34,7 +27,6 @@ func postern(t *testing.T, env []string, args ...string) (stdout, stderr string,
 
 // The line that the demo prints works as it is printed, in every form of output, and with another key it does not.
 func TestCommandLine(t *testing.T) {
-	needBinary(t)
 	p := operator(t, "operator")
 	list := []string{"--endpoint", demo.URL, "operators", "list", "--account", demo.AccountID, "--query", p.username}
 	out, errs, code := postern(t, nil, list...)
@@ -64,7 +56,6 @@ func TestCommandLine(t *testing.T) {
 
 // Accounts on the command line, from making one to closing it.
 func TestAccountCommands(t *testing.T) {
-	needBinary(t)
 	id := unused("cli")
 	run := func(want int, args ...string) (string, string) {
 		t.Helper()

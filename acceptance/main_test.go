@@ -18,7 +18,8 @@ import (
 var (
 	demo   demoserver.Facts // of the server that all tests share
 	folder string           // its data folder
-	binary string           // of the server; empty if somebody else started it
+	binary string           // postern: the server's, and the command line
+	theirs bool             // somebody else started the server
 )
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -28,14 +29,6 @@ func testMain(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "acceptance:", err)
 		return 1
 	}
-	if os.Getenv("POSTERN_URL") != "" {
-		var err error
-		if demo, err = demoserver.ReadFacts(os.Getenv("POSTERN_DEMO_JSON")); err != nil {
-			return fail(fmt.Errorf("POSTERN_DEMO_JSON: %w", err))
-		}
-		demo.URL, folder = os.Getenv("POSTERN_URL"), filepath.Dir(os.Getenv("POSTERN_DEMO_JSON"))
-		return m.Run()
-	}
 	dir, err := os.MkdirTemp("", "postern-acceptance-")
 	if err != nil {
 		return fail(err)
@@ -44,20 +37,40 @@ func testMain(m *testing.M) int {
 	if binary, err = demoserver.Build(dir); err != nil {
 		return fail(err)
 	}
+	if url := os.Getenv("POSTERN_URL"); url != "" {
+		facts := os.Getenv("POSTERN_DEMO_JSON")
+		if demo, err = demoserver.ReadFacts(facts); err != nil {
+			return fail(fmt.Errorf("POSTERN_DEMO_JSON: %w", err))
+		}
+		demo.URL, folder, theirs = url, filepath.Dir(facts), true
+		return run(m)
+	}
 	folder = filepath.Join(dir, "data")
 	s, err := demoserver.Start(binary, folder)
 	if err != nil {
 		return fail(err)
 	}
 	demo = s.Facts
-	code := m.Run()
-	if code == 0 {
-		code = checkContract()
-	}
+	code := run(m)
 	if err := s.Stop(); err != nil {
 		return fail(err)
 	}
 	return code
+}
+
+func run(m *testing.M) int {
+	if code := m.Run(); code != 0 {
+		return code
+	}
+	return checkContract()
+}
+
+// needOwnServer is for tests that start and stop servers of their own, which are no concern of one that somebody else started.
+func needOwnServer(t *testing.T) {
+	t.Helper()
+	if theirs {
+		t.Skip("somebody else started the server")
+	}
 }
 
 // A change of the server has its tests run again, in spite of what go test remembers.

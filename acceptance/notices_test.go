@@ -95,7 +95,6 @@ func TestTheLogIsSealed(t *testing.T) {
 
 // On the command line: what is exported verifies without the server, and what was done to the file is named.
 func TestNoticesOnTheCommandLine(t *testing.T) {
-	needBinary(t)
 	p := operator(t, "operator")
 	sealed(t)
 	run := func(want int, args ...string) (stdout, stderr string) {

@@ -12,7 +12,7 @@ import (
 
 // The second start on the same folder has the same data, and prints no password; a second server on it is refused.
 func TestSecondStart(t *testing.T) {
-	needBinary(t)
+	needOwnServer(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	first, err := demoserver.Start(binary, dir)
 	if err != nil {
@@ -55,7 +55,7 @@ func TestSecondStart(t *testing.T) {
 
 // Killed with -9 in the middle of things it starts again, nothing is lost, and queued mail goes out.
 func TestKilled(t *testing.T) {
-	needBinary(t)
+	needOwnServer(t)
 	dir := filepath.Join(t.TempDir(), "data")
 	s, err := demoserver.Start(binary, dir)
 	if err != nil {

@@ -8,8 +8,8 @@
 //
 //	awslocal [--listen 127.0.0.1:3000] [--data DIR] [COMMAND...]
 //
-// Without a command it runs until it is interrupted. With one it runs that, with POSTERN_URL, POSTERN_DEMO_JSON and
-// POSTERN_LAMBDA_URL set, and ends as the command does.
+// Without a command it runs until it is interrupted. With one it runs that, with POSTERN_URL, POSTERN_DEMO_JSON,
+// POSTERN_LAMBDA_URL (Invoke) and POSTERN_STAND_ENDPOINT (the services) set, and ends as the command does.
 package main
 
 import (
@@ -129,7 +129,8 @@ func (s *stand) run(ctx context.Context, command []string) (code int, err error)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), "POSTERN_URL="+s.url, "POSTERN_DEMO_JSON="+filepath.Join(s.data, "demo.json"), "POSTERN_LAMBDA_URL="+s.functions.lambda)
+	cmd.Env = append(os.Environ(), "POSTERN_URL="+s.url, "POSTERN_DEMO_JSON="+filepath.Join(s.data, "demo.json"),
+		"POSTERN_LAMBDA_URL="+s.functions.lambda, "POSTERN_STAND_ENDPOINT="+s.services.endpoint)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

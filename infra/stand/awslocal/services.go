@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -95,10 +96,18 @@ func startServices(ctx context.Context, s *stand) (*services, error) {
 func (v *services) stop() { _ = v.server.Close() }
 
 func passOn(to *url.URL) *httputil.ReverseProxy {
-	return &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		r.SetURL(to)
-		r.Out.Host = r.In.Host // it is signed, and moto names queues by it
-	}}
+	return &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host // it is signed, and moto names queues by it
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil { // else nobody waits any longer
+				slog.Error("a service does not answer", "service", to.Host, "error", err)
+			}
+			w.WriteHeader(http.StatusBadGateway)
+		},
+	}
 }
 
 func (v *services) config() aws.Config {

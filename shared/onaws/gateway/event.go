@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
 // caller is what the gateway itself says of a request. It travels in the context: headers that say the same come from the
@@ -19,6 +21,15 @@ type caller struct {
 	address   netip.Addr
 	principal string // ARN of who signed it; empty: nobody
 	requestID string
+}
+
+// requestID is the function's own name for a request, which is in every line that it logs; what the gateway calls it, where
+// there is none. The gateway's access log has both.
+func requestID(ctx context.Context, gateways string) string {
+	if c, ok := lambdacontext.FromContext(ctx); ok && c.AwsRequestID != "" {
+		return c.AwsRequestID
+	}
+	return gateways
 }
 
 type callerKey struct{}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -111,6 +112,18 @@ func TestAnswers(t *testing.T) {
 	got, err = answer(t.Context(), binary, json.RawMessage(restEvent), "/live")
 	if a, ok := got.(events.APIGatewayProxyResponse); err != nil || !ok || a.Body != "/wA=" || !a.IsBase64Encoded {
 		t.Errorf("bytes that are no text: %+v, %v", got, err)
+	}
+}
+
+// What a function logs has the id that Lambda gives, so that is what a person is told; not the gateway's.
+func TestRequestID(t *testing.T) {
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "of-lambda"})
+	for _, event := range []string{restEvent, httpEvent} {
+		var got seen
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = look(r) })
+		if _, err := answer(ctx, h, json.RawMessage(event), ""); err != nil || got.RequestID != "of-lambda" {
+			t.Errorf("request id %q, %v", got.RequestID, err)
+		}
 	}
 }
 

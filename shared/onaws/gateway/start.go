@@ -1,8 +1,8 @@
 // Package gateway serves Postern's routes behind API Gateway: it turns the gateway's events into requests of net/http and the
 // answers back. REST APIs (format 1.0, what template.yaml makes) and HTTP APIs (format 2.0) are both understood.
 //
-// Who asks, from where, and under which request id, is read from the request context that the gateway itself fills, never from a
-// header: a client can send any X-Forwarded-For, and `sam local` passes a forged Authorization on unchecked.
+// Who asks, and from where, is read from the request context that the gateway itself fills, never from a header: a client can send
+// any X-Forwarded-For, and `sam local` passes a forged Authorization on unchecked.
 package gateway
 
 import (

@@ -24,7 +24,7 @@ func requestV2(ctx context.Context, raw json.RawMessage, base string) (*http.Req
 		header.Set("Cookie", strings.Join(e.Cookies, "; "))
 	}
 	c := e.RequestContext
-	who := caller{address: address(c.HTTP.SourceIP), requestID: c.RequestID}
+	who := caller{address: address(c.HTTP.SourceIP), requestID: requestID(ctx, c.RequestID)}
 	if c.Authorizer != nil && c.Authorizer.IAM != nil {
 		who.principal = c.Authorizer.IAM.UserARN
 	}

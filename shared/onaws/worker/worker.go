@@ -3,6 +3,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -39,6 +40,9 @@ func QueueHandler(log *slog.Logger, handle queue.Handler) func(context.Context, 
 	return func(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
+		if len(e.Records) == 0 {
+			return events.SQSEventResponse{}, errors.New("not an event of a queue: it holds no messages")
+		}
 		failed := make([]bool, len(e.Records))
 		slots := make(chan struct{}, atOnce)
 		var wg sync.WaitGroup

@@ -66,3 +66,14 @@ func TestNoTime(t *testing.T) {
 		t.Errorf("%+v, %v", answer, err)
 	}
 }
+
+// An event without messages is none of a queue's.
+func TestForeignEvent(t *testing.T) {
+	h := QueueHandler(slog.New(slog.DiscardHandler), func(context.Context, queue.Message) error {
+		t.Error("a handler was called")
+		return nil
+	})
+	if _, err := h(t.Context(), events.SQSEvent{}); err == nil {
+		t.Error("no error")
+	}
+}
