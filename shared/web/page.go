@@ -44,19 +44,25 @@ var pageFiles embed.FS
 //go:embed assets
 var assetFiles embed.FS
 
-// templates holds each page, parsed with the layout and the partials (files that begin with _) when it is first shown.
-var templates = sync.OnceValue(func() map[string]*template.Template {
-	shared := template.Must(template.New("").ParseFS(pageFiles, "pages/_*.html"))
-	all := map[string]*template.Template{}
+// sharedTemplates are the layout and the partials: files that begin with _.
+var sharedTemplates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").ParseFS(pageFiles, "pages/_*.html"))
+})
+
+// pages are parsed when they are first shown: a function that starts shows one, and has no time to read the others.
+var pages = func() map[string]func() *template.Template {
 	files, err := fs.Glob(pageFiles, "pages/[a-z]*.html")
 	if err != nil {
 		panic(err) // the pattern is constant
 	}
+	all := map[string]func() *template.Template{}
 	for _, f := range files {
-		all[strings.TrimSuffix(path.Base(f), ".html")] = template.Must(template.Must(shared.Clone()).ParseFS(pageFiles, f))
+		all[strings.TrimSuffix(path.Base(f), ".html")] = sync.OnceValue(func() *template.Template {
+			return template.Must(template.Must(sharedTemplates().Clone()).ParseFS(pageFiles, f))
+		})
 	}
 	return all
-})
+}()
 
 // assetFile is one asset.
 type assetFile struct {
@@ -91,12 +97,12 @@ func assets() map[string]assetFile { byHash, _ := hashed(); return byHash }
 
 // render makes a page. p is the refusal to show on it, or nil.
 func (s *server) render(q *request, pg page, p *Problem) ([]byte, error) {
-	t := templates()[pg.name]
-	if t == nil {
+	t, ok := pages[pg.name]
+	if !ok {
 		return nil, fmt.Errorf("no page %q", pg.name)
 	}
 	var b bytes.Buffer
-	if err := t.ExecuteTemplate(&b, "_layout.html", &view{q: q, Name: pg.name, Data: pg.data, Problem: p}); err != nil {
+	if err := t().ExecuteTemplate(&b, "_layout.html", &view{q: q, Name: pg.name, Data: pg.data, Problem: p}); err != nil {
 		return nil, fmt.Errorf("page %s: %w", pg.name, err)
 	}
 	return b.Bytes(), nil

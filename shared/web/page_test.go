@@ -125,7 +125,7 @@ var (
 // content security policy, labels its fields and escapes what people chose.
 func TestPages(t *testing.T) {
 	shown := shownPages()
-	if got, want := slices.Sorted(maps.Keys(shown)), slices.Sorted(maps.Keys(templates())); !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(shown)), slices.Sorted(maps.Keys(pages)); !slices.Equal(got, want) {
 		t.Fatalf("pages shown here: %v\ntemplates there are: %v", got, want)
 	}
 	admin := &access.Identity{View: access.SessionView{Role: access.RoleAdministrator, Kind: access.SessionFull, FirstName: "Bob"}}
