@@ -15,7 +15,7 @@ import (
 func main() {
 	p := worker.Load("sendmail")
 	sender := ses.New(ses.Config{
-		Client: sesv2.NewFromConfig(p.AWS), ConfigurationSet: p.Settings.MailSet, ReplyTo: p.Settings.MailReplyTo,
+		Client: ses.ClientOf(sesv2.NewFromConfig(p.AWS)), ConfigurationSet: p.Settings.MailSet, ReplyTo: p.Settings.MailReplyTo,
 	})
 	mailer := access.NewMailer(p.Service, sender, p.Settings.MailFrom)
 	worker.StartQueue(p, func(ctx context.Context, m queue.Message) error { return mailer.SendMail(ctx, m.AccountID, m.ID) })

@@ -67,19 +67,20 @@ func load(name string, getenv func(string) string) (*Parts, error) {
 	p := &Parts{Name: name, Settings: s, Log: slog.New(lambdacontext.NewLogHandler()), AWS: configuration(getenv)}
 	slog.SetDefault(p.Log)
 	c := access.Config{
-		Store: dynamo.New(dynamo.Config{Client: dynamodb.NewFromConfig(p.AWS), Tables: s.Tables}),
+		Store: dynamo.New(dynamo.Config{Client: dynamo.ClientOf(dynamodb.NewFromConfig(p.AWS)), Tables: s.Tables}),
 		Queue: noQueue{}, Now: clock(getenv), Log: p.Log, Origin: s.Origin,
 	}
+	client := keyskms.ClientOf(kms.NewFromConfig(p.AWS))
 	if needs.Keys {
 		c.Keys = keyskms.New(keyskms.Config{
-			Client: kms.NewFromConfig(p.AWS), KeyID: s.KeyID, Store: c.Store, Create: needs.NewKeys, Random: rand.Reader, Now: c.Now,
+			Client: client, KeyID: s.KeyID, Store: c.Store, Create: needs.NewKeys, Random: rand.Reader, Now: c.Now,
 		})
 	}
 	if needs.Signs || needs.Verifies {
-		c.Signer = keyskms.NewSigner(kms.NewFromConfig(p.AWS), s.SigningKeyID)
+		c.Signer = keyskms.NewSigner(client, s.SigningKeyID)
 	}
 	if len(needs.Queues) > 0 {
-		c.Queue = queuesqs.New(queuesqs.Config{Client: sqs.NewFromConfig(p.AWS), URLs: s.Queues})
+		c.Queue = queuesqs.New(queuesqs.Config{Client: queuesqs.ClientOf(sqs.NewFromConfig(p.AWS)), URLs: s.Queues})
 	}
 	if needs.Hashing {
 		if c.Hasher, err = password.New(password.DefaultParams, runtime.GOMAXPROCS(0), hashQueue, rand.Reader); err != nil {

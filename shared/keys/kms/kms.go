@@ -34,9 +34,22 @@ var ringKey = store.Key{Table: store.Accounts, Partition: "#keys", Sort: "ring"}
 
 const ringField = "sealed"
 
+// Client is the requests to KMS that Keys and Signer make: those of [ClientOf]. Why it is no kms.Client: see dynamo.Client.
+type Client struct {
+	Decrypt      operation[kms.DecryptInput, kms.DecryptOutput]
+	Encrypt      operation[kms.EncryptInput, kms.EncryptOutput]
+	Sign         operation[kms.SignInput, kms.SignOutput]
+	GetPublicKey operation[kms.GetPublicKeyInput, kms.GetPublicKeyOutput]
+}
+
+type operation[In, Out any] = func(context.Context, *In, ...func(*kms.Options)) (*Out, error)
+
+// ClientOf gives the requests of the SDK's client.
+func ClientOf(c *kms.Client) Client { return Client{c.Decrypt, c.Encrypt, c.Sign, c.GetPublicKey} }
+
 // Config is what Keys works with.
 type Config struct {
-	Client *kms.Client
+	Client Client
 	KeyID  string // ARN of the customer key, symmetric
 	Store  store.Store
 	// Create has keys made where there are none yet. For the one function that makes the first account.
@@ -157,7 +170,7 @@ func (k *Keys) Derive(ctx context.Context, c keys.Context) ([]byte, error) {
 
 // Signer implements keys.Signer with a key of KMS, ECC_NIST_P256. It is safe for concurrent use.
 type Signer struct {
-	client *kms.Client
+	client Client
 	id     string
 	mu     sync.Mutex
 	public []byte
@@ -166,7 +179,7 @@ type Signer struct {
 var _ keys.Signer = (*Signer)(nil)
 
 // NewSigner makes a Signer of the key with this ARN.
-func NewSigner(client *kms.Client, keyID string) *Signer { return &Signer{client: client, id: keyID} }
+func NewSigner(client Client, keyID string) *Signer { return &Signer{client: client, id: keyID} }
 
 // Sign implements keys.Signer.
 func (s *Signer) Sign(ctx context.Context, message []byte) ([]byte, error) {

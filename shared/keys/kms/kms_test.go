@@ -24,7 +24,7 @@ import (
 )
 
 // client asks moto, or skips the test.
-func client(t *testing.T) *awskms.Client {
+func client(t *testing.T, options ...func(*awskms.Options)) *awskms.Client {
 	t.Helper()
 	endpoint := os.Getenv("POSTERN_MOTO_ENDPOINT")
 	if endpoint == "" {
@@ -32,7 +32,7 @@ func client(t *testing.T) *awskms.Client {
 	}
 	return awskms.New(awskms.Options{
 		BaseEndpoint: &endpoint, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
-	})
+	}, options...)
 }
 
 func newKey(t *testing.T, c *awskms.Client, spec types.KeySpec, usage types.KeyUsageType) string {
@@ -57,7 +57,7 @@ func newStore(t *testing.T) store.Store {
 func config(t *testing.T) kms.Config {
 	c := client(t)
 	return kms.Config{
-		Client: c, KeyID: newKey(t, c, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt), Store: newStore(t),
+		Client: kms.ClientOf(c), KeyID: newKey(t, c, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt), Store: newStore(t),
 		Create: true, Random: rand.Reader, Now: time.Now,
 	}
 }
@@ -69,7 +69,7 @@ func TestKeys(t *testing.T) {
 func TestSigner(t *testing.T) {
 	keystest.RunSigner(t, func(t *testing.T) keys.Signer {
 		c := client(t)
-		return kms.NewSigner(c, newKey(t, c, types.KeySpecEccNistP256, types.KeyUsageTypeSignVerify))
+		return kms.NewSigner(kms.ClientOf(c), newKey(t, c, types.KeySpecEccNistP256, types.KeyUsageTypeSignVerify))
 	})
 }
 
@@ -121,9 +121,7 @@ func TestCached(t *testing.T) {
 	c := config(t)
 	n, now := &network{}, time.Now()
 	c.Now = func() time.Time { return now }
-	o := c.Client.Options()
-	o.HTTPClient, o.Retryer = n, aws.NopRetryer{}
-	c.Client = awskms.New(o)
+	c.Client = kms.ClientOf(client(t, func(o *awskms.Options) { o.HTTPClient, o.Retryer = n, aws.NopRetryer{} }))
 	k := kms.New(c)
 	sealed, err := k.Encrypt(t.Context(), []byte("x"), here)
 	if err != nil {
@@ -150,7 +148,7 @@ func TestForeignKey(t *testing.T) {
 	if _, err := kms.New(c).Derive(t.Context(), here); err != nil {
 		t.Fatal(err)
 	}
-	c.KeyID = newKey(t, c.Client, types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt)
+	c.KeyID = newKey(t, client(t), types.KeySpecSymmetricDefault, types.KeyUsageTypeEncryptDecrypt)
 	if _, err := kms.New(c).Derive(t.Context(), here); !errors.Is(err, keys.ErrUnavailable) {
 		t.Errorf("with another key: %v", err)
 	}

@@ -15,10 +15,18 @@ import (
 	"postern/shared/mail"
 )
 
+// Client is the request to SES that a Sender makes: that of [ClientOf]. Why it is no sesv2.Client: see dynamo.Client.
+type Client struct {
+	SendEmail func(context.Context, *sesv2.SendEmailInput, ...func(*sesv2.Options)) (*sesv2.SendEmailOutput, error)
+}
+
+// ClientOf gives the request of the SDK's client.
+func ClientOf(c *sesv2.Client) Client { return Client{c.SendEmail} }
+
 // Config is what a Sender works with.
 type Config struct {
 	// Client asks SES. Its retryer is what waits and repeats when SES says that mails come too fast.
-	Client *sesv2.Client
+	Client Client
 	// ConfigurationSet is the one that publishes bounces, complaints, rejects and delays. Empty: none.
 	ConfigurationSet string
 	// ReplyTo is where answers of people go if the mail names nothing else. Empty: to the sender.

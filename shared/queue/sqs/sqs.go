@@ -19,9 +19,17 @@ import (
 	"postern/shared/queue"
 )
 
+// Client is the request to SQS that a Queue makes: that of [ClientOf]. Why it is no sqs.Client: see dynamo.Client.
+type Client struct {
+	SendMessage func(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
+}
+
+// ClientOf gives the request of the SDK's client.
+func ClientOf(c *sqs.Client) Client { return Client{c.SendMessage} }
+
 // Config is what a Queue works with.
 type Config struct {
-	Client *sqs.Client
+	Client Client
 	URLs   map[queue.Queue]string // where each queue is; one that is missing cannot be sent to
 	// Timeout is how long a Send may take: it stands at the end of a request, and what it cannot hand over the outbox sweep
 	// does. 0: 2 s.

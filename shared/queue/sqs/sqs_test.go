@@ -38,7 +38,7 @@ func newQueue(t *testing.T, c *awssqs.Client) string {
 func TestSendAndRedrive(t *testing.T) {
 	c := client(t)
 	url, back := newQueue(t, c), newQueue(t, c)
-	q := sqs.New(sqs.Config{Client: c, URLs: map[queue.Queue]string{queue.Mail: url}})
+	q := sqs.New(sqs.Config{Client: sqs.ClientOf(c), URLs: map[queue.Queue]string{queue.Mail: url}})
 	want := queue.Message{AccountID: "acme", ID: "1-a"}
 	if err := q.Send(t.Context(), queue.Mail, want); err != nil {
 		t.Fatal(err)

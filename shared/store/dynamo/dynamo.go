@@ -16,11 +16,32 @@ import (
 	"postern/shared/store"
 )
 
+// Client is the requests to DynamoDB that a Store makes: those of [ClientOf].
+//
+// It holds methods, not the SDK's client: html/template has the linker keep every method of what an interface can lead to, and
+// the client has a hundred.
+type Client struct {
+	GetItem            operation[dynamodb.GetItemInput, dynamodb.GetItemOutput]
+	BatchGetItem       operation[dynamodb.BatchGetItemInput, dynamodb.BatchGetItemOutput]
+	Query              operation[dynamodb.QueryInput, dynamodb.QueryOutput]
+	PutItem            operation[dynamodb.PutItemInput, dynamodb.PutItemOutput]
+	UpdateItem         operation[dynamodb.UpdateItemInput, dynamodb.UpdateItemOutput]
+	DeleteItem         operation[dynamodb.DeleteItemInput, dynamodb.DeleteItemOutput]
+	TransactWriteItems operation[dynamodb.TransactWriteItemsInput, dynamodb.TransactWriteItemsOutput]
+}
+
+type operation[In, Out any] = func(context.Context, *In, ...func(*dynamodb.Options)) (*Out, error)
+
+// ClientOf gives the requests of the SDK's client.
+func ClientOf(c *dynamodb.Client) Client {
+	return Client{c.GetItem, c.BatchGetItem, c.Query, c.PutItem, c.UpdateItem, c.DeleteItem, c.TransactWriteItems}
+}
+
 // Config is what a Store works with.
 type Config struct {
 	// Client asks DynamoDB. Its retryer is what repeats requests that were throttled or got lost: give it as many attempts,
 	// and as little time, as a request of the whole has.
-	Client *dynamodb.Client
+	Client Client
 	// Tables gives the names that the tables have in the deployment. A table that is missing cannot be asked: so a function
 	// that has no business with one does not even know its name.
 	Tables map[store.Table]string

@@ -210,7 +210,7 @@ func TestTriesEndWithTheContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &faults{instead: func(string, int, any) (any, error) { return nil, cancelled("TransactionConflict") }}
 		s := dynamo.New(dynamo.Config{
-			Client: client("http://nobody.invalid", f.install), Tables: map[store.Table]string{store.Operators: "operators"},
+			Client: dynamo.ClientOf(client("http://nobody.invalid", f.install)), Tables: map[store.Table]string{store.Operators: "operators"},
 			Jitter: func() float64 { return 1 },
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

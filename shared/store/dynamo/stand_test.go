@@ -70,7 +70,7 @@ func onLocal(t *testing.T, f *faults) store.Store {
 	t.Helper()
 	at := endpoint(t)
 	names := tables(t, client(at))
-	return dynamo.New(dynamo.Config{Client: client(at, f.install), Tables: names})
+	return dynamo.New(dynamo.Config{Client: dynamo.ClientOf(client(at, f.install)), Tables: names})
 }
 
 // scripted is a store that nobody stands behind: answer says what each request gets. It also counts requests and waits.
@@ -78,7 +78,7 @@ func scripted(t *testing.T, answer func(operation string, try int) (any, error))
 	f = &faults{instead: func(operation string, try int, _ any) (any, error) { return answer(operation, try) }}
 	waits = new(int)
 	return dynamo.New(dynamo.Config{
-		Client: client("http://nobody.invalid", f.install),
+		Client: dynamo.ClientOf(client("http://nobody.invalid", f.install)),
 		Tables: map[store.Table]string{store.Operators: "operators", store.Limits: "limits"},
 		Jitter: func() float64 { return 0.5 },
 		Sleep: func(ctx context.Context, d time.Duration) error {
