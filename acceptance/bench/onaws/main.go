@@ -4,12 +4,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 )
 
 func main() {
-	if err := functions(); err != nil {
+	err := functions()
+	if err == nil {
+		err = requests(context.Background())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
