@@ -101,6 +101,29 @@ var scenarios = []scenario{
 		mail := queuedReset(p, p.Operator("alice"))
 		return func(p *accesstest.Place) error { return p.Mailer.SendMail(p.T.Context(), mail.AccountID, mail.ID) }
 	}},
+	{"RecordMailEvent", "bounced", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		p.Operator("alice")
+		id := p.RequestReset(p.Operator("bob")).ID // alice has a mail coming at the end
+		return func(p *accesstest.Place) error {
+			return p.Service.RecordMailEvent(p.T.Context(), access.MailEvent{MailID: id, Kind: access.MailEventBounced, Reason: "gone"})
+		}
+	}},
+	{"RetryMail", "", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		p.Operator("alice")
+		m := queuedReset(p, p.Operator("bob"))
+		e := access.MailEvent{MailID: m.AccountID + "." + m.ID, Kind: access.MailEventBounced, Reason: "gone"}
+		if err := p.Service.RecordMailEvent(p.T.Context(), e); err != nil {
+			p.T.Fatal(err)
+		}
+		return func(p *accesstest.Place) error {
+			_, err := p.Service.RetryMail(p.T.Context(), m.AccountID, m.ID)
+			return err
+		}
+	}},
+	{"ListMail", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ListMail(p.T.Context(), accesstest.Account, access.ListMail{Status: "sent"})
+		return err
+	})},
 	{"ConfirmReset", "by code", 1, confirmReset(func(p *accesstest.Place, o *accesstest.Operator) access.ConfirmReset {
 		return p.ByCode(o, p.RequestReset(o))
 	})},

@@ -48,11 +48,15 @@ func (m *Mailer) SendMail(ctx context.Context, accountID, id string) error {
 		if err := m.get(ctx, &st.item, &st.account); err != nil {
 			return nil, nil, fmt.Errorf("load mail: %w", err)
 		}
-		if st.item.exists() && st.item.CodeKind != "" {
-			st.code = &mailedCode{AccountID: accountID, OperatorID: st.item.OperatorID, Kind: st.item.CodeKind}
+		if st.item.exists() && st.item.OperatorID != "" {
 			st.operator = operator{AccountID: accountID, ID: st.item.OperatorID}
-			if err := m.get(ctx, st.code, &st.operator); err != nil {
-				return nil, nil, fmt.Errorf("load code: %w", err)
+			load := []record{&st.operator}
+			if st.item.CodeKind != "" {
+				st.code = &mailedCode{AccountID: accountID, OperatorID: st.item.OperatorID, Kind: st.item.CodeKind}
+				load = append(load, st.code)
+			}
+			if err := m.get(ctx, load...); err != nil {
+				return nil, nil, fmt.Errorf("load operator: %w", err)
 			}
 		}
 		return decideLeaseMail(st, delivery, now)
@@ -105,6 +109,11 @@ func decideLeaseMail(st *mailState, delivery string, now time.Time) (*mailJob, c
 		i.finish(MailExpired, now)
 		return nil, changes{put(i)}, nil
 	}
+	if st.operator.unreachable(i.To) {
+		i.finish(MailFailed, now)
+		i.LastError = "mail to this address bounced, or was called spam, before"
+		return nil, changes{put(i)}, nil
+	}
 	i.LeasedBy, i.LeasedTil = delivery, now.Add(mailLease)
 	i.Attempts++
 	i.due = i.LeasedTil
@@ -155,13 +164,16 @@ func decideMarkMail(i *outboxItem, delivery string, sent error, now time.Time, r
 // maxErrorText is how much of a sender's error is kept, in bytes.
 const maxErrorText = 300
 
-func errorText(err error) string {
+func errorText(err error) string { return shortText(err.Error()) }
+
+// shortText makes one line of valid UTF-8 of what somebody else says.
+func shortText(s string) string {
 	text := strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(err.Error(), "?"))
+	}, strings.ToValidUTF8(s, "?"))
 	return strings.ToValidUTF8(text[:min(len(text), maxErrorText)], "")
 }
 

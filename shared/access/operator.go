@@ -70,7 +70,7 @@ type operator struct {
 	Warned int
 	// LimitedToldAt is when the operator was told that the password works from known browsers only (details 14).
 	LimitedToldAt time.Time
-	MailStatus    string // "" (ok), "bounced" or "complained"
+	MailStatus    MailStatus // "" (ok), MailBounced or MailComplained
 }
 
 // ownPassword is an operator's present password, permanent or temporary.

@@ -82,7 +82,7 @@ func (o *operator) view(a *activity) OperatorView {
 		v.LastLoginAt = optional(a.LastLoginAt)
 	}
 	if o.MailStatus != "" {
-		v.Mail.Status = o.MailStatus
+		v.Mail.Status = string(o.MailStatus)
 	}
 	return v
 }
