@@ -31,6 +31,7 @@ func TestPages(t *testing.T) {
 		{admin.browser, "/manage/policy", []string{`name="minLength"`, `name="reset.delivery"`, `name="ifMatch"`}},
 		{admin.browser, "/manage/policy/presets", []string{"pci-dss-4"}},
 		{admin.browser, "/manage/settings", []string{`name="supportContact"`}},
+		{admin.browser, "/manage/mail", []string{`name="status"`, "Waiting"}},
 		{admin.browser, "/manage/notices", []string{"totp.enabled", `href="/manage/notices/verify"`, `href="/manage/notices/export" download`}},
 		{admin.browser, "/manage/notices/verify", []string{"Every sealed entry is as it was sealed", "-----BEGIN PUBLIC KEY-----"}},
 	} {

@@ -326,3 +326,19 @@ func TestNotices(t *testing.T) {
 	b.look("manage_notices_verify", "")
 	b.follow("main a[href$='/manage/notices']", 200)
 }
+
+// The mail queue shows what became of each mail, and tells what to do with one that cannot be sent again.
+func TestMailQueue(t *testing.T) {
+	p := operator(t, "administrator")
+	b := open(t)
+	b.signIn(p, "/manage")
+	b.follow("main a[href$='/manage/mail']", 200)
+	b.look("manage_mail", "")
+	if b.rows() == 0 {
+		t.Error("no mails")
+	}
+	b.choose("status", "bounced")
+	b.follow(".filters button", 200)
+	b.says("There are no such mails.")
+	b.look("manage_mail", "none")
+}

@@ -74,7 +74,9 @@ func newRoot() *cobra.Command {
 	operators.AddCommand(newOperatorsList(&o))
 	notices := &cobra.Command{Use: "notices", Short: "The System Notifications log of an account", RunE: showHelp}
 	notices.AddCommand(newNoticesList(&o), newNoticesExport(&o), newNoticesVerify(&o), newNoticesPublicKey(&o))
-	root.AddCommand(newServe(), newInit(), newAccounts(&o), operators, notices)
+	mails := &cobra.Command{Use: "mail", Short: "The mail queue of an account", RunE: showHelp}
+	mails.AddCommand(newMailList(&o), newMailRetry(&o))
+	root.AddCommand(newServe(), newInit(), newAccounts(&o), operators, notices, mails)
 	every := []*cobra.Command{root}
 	for _, c := range root.Commands() {
 		every = append(every, c)

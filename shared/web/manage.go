@@ -84,6 +84,10 @@ func administration(at string) []Route {
 			{Name: "type", Type: Text, Max: 64}, {Name: "operatorId", Type: Text, Max: maxID},
 			{Name: "from", Type: Time}, {Name: "to", Type: Time}, {Name: "query", Type: Text, Max: maxQuery},
 		}, pageQuery...)},
+		{Method: http.MethodGet, Pattern: at + "/mail", handle: listMail, Query: append([]Field{
+			{Name: "status", Type: Text, Max: 32}, {Name: "after", Type: Text, OneOf: afterMail, Max: 32},
+		}, pageQuery...)},
+		{Method: http.MethodPost, Pattern: at + "/mail/{mailId}/retry", handle: retryMail},
 		{Method: http.MethodGet, Pattern: at + "/notices/verify", handle: verifyNotices},
 		{Method: http.MethodGet, Pattern: at + "/notices/export", handle: exportNotices,
 			Query: []Field{{Name: "cursor", Type: Text, Max: maxCursor}}},
@@ -97,6 +101,7 @@ var (
 	passwordKinds = []string{string(access.PasswordPermanent), string(access.PasswordTemporary), string(access.PasswordNone)}
 	afterOperator = []string{"updated", "totp_disabled"}
 	afterSaved    = []string{"saved"}
+	afterMail     = []string{"mail_retried"}
 )
 
 func manageHome(q *request) (reply, error) {
@@ -429,4 +434,26 @@ func exportNotices(q *request) (reply, error) {
 		r.header.Set("Link", "<"+q.s.location(q.URL.EscapedPath()+"?cursor="+url.QueryEscape(part.Next))+`>; rel="next"`)
 	}
 	return r, nil
+}
+
+// ---- mail queue
+
+func listMail(q *request) (reply, error) {
+	found, err := q.s.Service.ListMail(q.Context(), q.accountID, access.ListMail{
+		Status: q.query.text("status"), Limit: q.query.int("limit"), Cursor: q.query.text("cursor"),
+	})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{json: found, page: page{name: "manage_mail", data: map[string]any{
+		"List": found, "Statuses": access.MailStatuses(), "After": q.query.text("after"),
+	}}}, nil
+}
+
+func retryMail(q *request) (reply, error) {
+	m, err := q.s.Service.RetryMail(q.Context(), q.accountID, q.PathValue("mailId"))
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{json: m, next: "/manage/mail?after=mail_retried"}, nil
 }

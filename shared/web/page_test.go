@@ -15,6 +15,7 @@ import (
 	"postern/shared/access"
 	"postern/shared/chain"
 	"postern/shared/languages"
+	"postern/shared/mail"
 	"postern/shared/secret"
 )
 
@@ -98,12 +99,28 @@ func shownPages() map[string][]any {
 		"manage_totp_delete":         {map[string]any{"Operator": someone}},
 		"manage_policy":              policies,
 		"manage_policy_presets":      {map[string]any{"Names": presetNames(), "Presets": access.PolicyPresets()}},
-		"manage_settings":            {map[string]any{"Settings": access.Settings{Name: "Demo", Language: "en"}, "Languages": access.Languages(), "After": "saved"}},
-		"manage_notices_verify":      verified,
+		"manage_mail": {map[string]any{"Statuses": access.MailStatuses(), "After": "mail_retried", "List": access.MailPage{Next: &next, Items: mailsOfEachKind()}},
+			map[string]any{"Statuses": access.MailStatuses(), "List": access.MailPage{}}},
+		"manage_settings":       {map[string]any{"Settings": access.Settings{Name: "Demo", Language: "en"}, "Languages": access.Languages(), "After": "saved"}},
+		"manage_notices_verify": verified,
 		"manage_notices": {map[string]any{"Types": access.NoticeTypes(), "List": list[access.NoticeView]{Next: &next, Items: []access.NoticeView{
 			{Seq: &seq, At: at, Type: "policy.changed", Actor: "operator:x", OperatorID: "y", Detail: map[string]string{"minLength": "15 -> 8"}}, {At: at, Type: "totp.blocked", Actor: "system"},
 		}}}, map[string]any{"List": list[access.NoticeView]{}, "Types": access.NoticeTypes()}},
 	}
+}
+
+// mailsOfEachKind has every template in every state.
+func mailsOfEachKind() []access.QueuedMail {
+	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	var all []access.QueuedMail
+	for i, t := range mail.Templates() {
+		statuses := access.MailStatuses()
+		all = append(all, access.QueuedMail{
+			ID: "1-a", OperatorID: "y", To: "somebody@example.com", Template: string(t), Status: statuses[i%len(statuses)], Attempts: i,
+			LastError: "550 5.1.1 no such user", QueuedAt: at, SentAt: &at,
+		})
+	}
+	return all
 }
 
 // viewOf is a server and a request that a page is shown for.
