@@ -331,13 +331,14 @@ func TestNotices(t *testing.T) {
 func TestMailQueue(t *testing.T) {
 	p := operator(t, "administrator")
 	b := open(t)
-	b.signIn(p, "/manage")
+	b.signIn(p, "/account")
+	b.visit("/manage", 200)
 	b.follow("main a[href$='/manage/mail']", 200)
 	b.look("manage_mail", "")
 	if b.rows() == 0 {
 		t.Error("no mails")
 	}
-	b.choose("status", "bounced")
+	b.choose("status", "Bounced")
 	b.follow(".filters button", 200)
 	b.says("There are no such mails.")
 	b.look("manage_mail", "none")
