@@ -11,6 +11,7 @@ import (
 
 	"postern/shared/access"
 	"postern/shared/access/accesstest"
+	"postern/shared/mail"
 	"postern/shared/queue"
 	"postern/shared/secret"
 )
@@ -105,13 +106,13 @@ var scenarios = []scenario{
 		p.Operator("alice")
 		id := p.RequestReset(p.Operator("bob")).ID // alice has a mail coming at the end
 		return func(p *accesstest.Place) error {
-			return p.Service.RecordMailEvent(p.T.Context(), access.MailEvent{MailID: id, Kind: access.MailEventBounced, Reason: "gone"})
+			return p.Service.RecordMailEvent(p.T.Context(), mail.Event{MessageID: id, Kind: mail.Bounced, Reason: "gone"})
 		}
 	}},
 	{"RetryMail", "", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
 		p.Operator("alice")
 		m := queuedReset(p, p.Operator("bob"))
-		e := access.MailEvent{MailID: m.AccountID + "." + m.ID, Kind: access.MailEventBounced, Reason: "gone"}
+		e := mail.Event{MessageID: m.AccountID + "." + m.ID, Kind: mail.Bounced, Reason: "gone"}
 		if err := p.Service.RecordMailEvent(p.T.Context(), e); err != nil {
 			p.T.Fatal(err)
 		}

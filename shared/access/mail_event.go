@@ -7,36 +7,19 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"postern/shared/mail"
 )
-
-// MailEventKind is what became of a mail that the provider had taken over.
-type MailEventKind string
-
-// The kinds of mail events that matter. What else a provider tells (deliveries, openings) is none.
-const (
-	MailEventBounced      MailEventKind = "bounced"       // the address takes no mail, for good: no more goes there
-	MailEventNotDelivered MailEventKind = "not_delivered" // given up by the provider, for now: a full mailbox, a server that is away
-	MailEventComplained   MailEventKind = "complained"    // the person called it spam: no more goes there
-	MailEventRejected     MailEventKind = "rejected"      // the provider will not send it
-	MailEventDelayed      MailEventKind = "delayed"       // the provider is still trying
-)
-
-// MailEvent is one such event, about one mail.
-type MailEvent struct {
-	MailID string // mail.Message.ID of the mail
-	Kind   MailEventKind
-	Reason string // in the provider's words; what is longer than 300 bytes is cut off
-}
 
 // RecordMailEvent notes what became of a mail, on the mail and on its operator. Events may come twice, late and in any order,
 // also before the mail is marked as sent: of several the gravest stays, and one notice tells of each grade. An event about a
 // mail that is no more (they are kept for 30 days), or never was, does nothing.
-func (s *Service) RecordMailEvent(ctx context.Context, e MailEvent) error {
-	at := strings.LastIndexByte(e.MailID, '.') // ids of mails hold no dot
-	if at < 1 || at == len(e.MailID)-1 || len(e.MailID) > maxMailID || !utf8.ValidString(e.MailID) {
+func (s *Service) RecordMailEvent(ctx context.Context, e mail.Event) error {
+	at := strings.LastIndexByte(e.MessageID, '.') // ids of mails hold no dot
+	if at < 1 || at == len(e.MessageID)-1 || len(e.MessageID) > maxMailID || !utf8.ValidString(e.MessageID) {
 		return nil
 	}
-	accountID, id := e.MailID[:at], e.MailID[at+1:]
+	accountID, id := e.MessageID[:at], e.MessageID[at+1:]
 	_, err := commit(ctx, s, func(now time.Time) (struct{}, changes, error) {
 		item := outboxItem{AccountID: accountID, ID: id}
 		if err := s.get(ctx, &item); err != nil {
@@ -63,19 +46,19 @@ const maxMailID = 256
 // gravity orders what can become of a mail, so that events in any order lead to the same end.
 var gravity = map[MailStatus]int{MailQueued: 0, MailSent: 1, MailExpired: 2, MailFailed: 3, MailBounced: 4, MailComplained: 5}
 
-func decideMailEvent(i *outboxItem, o *operator, e MailEvent, now time.Time, random io.Reader) (struct{}, changes, error) {
+func decideMailEvent(i *outboxItem, o *operator, e mail.Event, now time.Time, random io.Reader) (struct{}, changes, error) {
 	none := struct{}{}
 	reason := shortText(e.Reason)
 	var status MailStatus
 	var notice NoticeType
 	switch e.Kind {
-	case MailEventBounced, MailEventNotDelivered:
+	case mail.Bounced, mail.NotDelivered:
 		status, notice = MailBounced, NoticeMailBounced
-	case MailEventComplained:
+	case mail.Complained:
 		status, notice = MailComplained, NoticeMailComplained
-	case MailEventRejected:
+	case mail.Rejected:
 		status, notice = MailFailed, NoticeMailFailed
-	case MailEventDelayed:
+	case mail.Delayed:
 		if gravity[i.Status] > gravity[MailSent] || i.LastError == reason {
 			return none, nil, nil
 		}
@@ -95,7 +78,7 @@ func decideMailEvent(i *outboxItem, o *operator, e MailEvent, now time.Time, ran
 		done.add(put(i), put(n))
 	}
 	// Whoever was given another address since is not concerned.
-	final := e.Kind == MailEventBounced || e.Kind == MailEventComplained
+	final := e.Kind == mail.Bounced || e.Kind == mail.Complained
 	if final && o.exists() && o.Email == i.To && gravity[status] > gravity[o.MailStatus] {
 		o.MailStatus = status
 		done.add(put(o))

@@ -9,6 +9,7 @@ import (
 
 	"postern/shared/access"
 	"postern/shared/access/accesstest"
+	"postern/shared/mail"
 	"postern/shared/queue"
 )
 
@@ -42,8 +43,8 @@ func countNotices(p *accesstest.Place, t access.NoticeType) int {
 
 // Whatever order events come in, and however often, the mail, its operator and the notices end up the same (security.md 30).
 func TestMailEvents(t *testing.T) {
-	kinds := []access.MailEventKind{
-		access.MailEventDelayed, access.MailEventNotDelivered, access.MailEventBounced, access.MailEventComplained, access.MailEventBounced, "opened",
+	kinds := []mail.EventKind{
+		mail.Delayed, mail.NotDelivered, mail.Bounced, mail.Complained, mail.Bounced, "opened",
 	}
 	for first := range kinds {
 		p := accesstest.New(t)
@@ -52,7 +53,7 @@ func TestMailEvents(t *testing.T) {
 		order := append(slices.Clone(kinds[first:]), kinds[:first]...)
 		for range 2 {
 			for _, k := range order {
-				if err := p.Service.RecordMailEvent(t.Context(), access.MailEvent{MailID: id, Kind: k, Reason: string(k) + "\n550 5.1.1"}); err != nil {
+				if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: id, Kind: k, Reason: string(k) + "\n550 5.1.1"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -80,7 +81,7 @@ func TestEventBeforeTheMark(t *testing.T) {
 	m := queuedReset(p, o)
 	p.Faults.Before(func(label string) {
 		if label == "mail.Send" {
-			e := access.MailEvent{MailID: m.AccountID + "." + m.ID, Kind: access.MailEventBounced, Reason: "no such user"}
+			e := mail.Event{MessageID: m.AccountID + "." + m.ID, Kind: mail.Bounced, Reason: "no such user"}
 			if err := p.Service.RecordMailEvent(t.Context(), e); err != nil {
 				t.Error(err)
 			}
@@ -100,7 +101,7 @@ func TestBouncedAddress(t *testing.T) {
 	p := accesstest.New(t)
 	o := p.Operator("alice")
 	id := p.RequestReset(o).ID
-	if err := p.Service.RecordMailEvent(t.Context(), access.MailEvent{MailID: id, Kind: access.MailEventBounced, Reason: "no such user"}); err != nil {
+	if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: id, Kind: mail.Bounced, Reason: "no such user"}); err != nil {
 		t.Fatal(err)
 	}
 	before := len(p.Mails(o.Email))
@@ -130,7 +131,7 @@ func TestBouncedAddress(t *testing.T) {
 	}
 	ask(other, 1)
 	// Late news of the old address do not stop the new one.
-	if err := p.Service.RecordMailEvent(t.Context(), access.MailEvent{MailID: id, Kind: access.MailEventComplained}); err != nil {
+	if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: id, Kind: mail.Complained}); err != nil {
 		t.Fatal(err)
 	}
 	if s := mailStatus(p, o); s != "ok" {
@@ -151,7 +152,7 @@ func TestRetryMail(t *testing.T) {
 		}
 	}
 	conflict("a mail that went out", "mail_sent")
-	if err := p.Service.RecordMailEvent(t.Context(), access.MailEvent{MailID: m.ID, Kind: access.MailEventBounced}); err != nil {
+	if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: m.ID, Kind: mail.Bounced}); err != nil {
 		t.Fatal(err)
 	}
 	before := len(p.Mails(o.Email))
@@ -166,7 +167,7 @@ func TestRetryMail(t *testing.T) {
 	if all := p.Mails(o.Email); len(all) != before+1 || all[len(all)-1].Text != m.Text {
 		t.Errorf("%d mails, there were %d", len(all), before)
 	}
-	if err := p.Service.RecordMailEvent(t.Context(), access.MailEvent{MailID: m.ID, Kind: access.MailEventBounced}); err != nil {
+	if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: m.ID, Kind: mail.Bounced}); err != nil {
 		t.Fatal(err)
 	}
 	p.Advance(time.Hour)
@@ -184,7 +185,7 @@ func TestForeignMailEvents(t *testing.T) {
 	p.RequestReset(p.Operator("alice"))
 	request := p.Queued(queue.Mail)
 	for _, id := range []string{"", ".", "acme", "acme.", ".x", "acme.gone", "\xff.x", string(make([]byte, 300))} {
-		if err := p.Service.RecordMailEvent(t.Context(), access.MailEvent{MailID: id, Kind: access.MailEventBounced}); err != nil {
+		if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: id, Kind: mail.Bounced}); err != nil {
 			t.Errorf("%.10q: %v", id, err)
 		}
 	}

@@ -42,6 +42,8 @@ func Functions() map[string]Needs {
 		"issuecodes": {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Limits, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},
 		"sendmail":   {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Notices, store.Outbox}, Keys: true, Sends: true},
 
+		"mailevents": {Tables: []store.Table{store.Accounts, store.Operators, store.Notices, store.Outbox}, Keys: true},
+
 		"expirepasswords": {Tables: []store.Table{store.Accounts, store.Operators, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},
 		"sweepoutbox":     {Tables: []store.Table{store.Outbox}, Keys: true, Queues: []queue.Queue{mail, codes}},
 		"sealnotices":     {Tables: []store.Table{store.Accounts, store.Notices}, Signs: true},

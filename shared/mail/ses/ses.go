@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 
 	"postern/shared/mail"
+	"postern/shared/mail/sesevents"
 )
 
 // Client is the request to SES that a Sender makes: that of [ClientOf]. Why it is no sesv2.Client: see dynamo.Client.
@@ -41,9 +42,6 @@ var _ mail.Sender = (*Sender)(nil)
 // New makes a Sender.
 func New(c Config) *Sender { return &Sender{c} }
 
-// MailTag is the tag under which SES gives back, in its events, which mail an event is about: Message.ID.
-const MailTag = "postern-mail"
-
 // Send implements mail.Sender. What SES says will never do is [mail.ErrRejected]; a sending rate or daily quota that is spent,
 // an identity that is not verified yet, or an account that is paused may pass.
 func (s *Sender) Send(ctx context.Context, m mail.Message) error {
@@ -57,7 +55,7 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 				{Name: aws.String("Auto-Submitted"), Value: aws.String("auto-generated")}, // RFC 3834: no out-of-office replies
 			},
 		}},
-		EmailTags: []types.MessageTag{{Name: aws.String(MailTag), Value: aws.String(tagValue(m.ID))}},
+		EmailTags: []types.MessageTag{{Name: aws.String(sesevents.MailTag), Value: aws.String(tagValue(m.ID))}},
 	}
 	if s.c.ConfigurationSet != "" {
 		in.ConfigurationSetName = &s.c.ConfigurationSet

@@ -34,9 +34,25 @@ func Load(name string) *onaws.Parts {
 // StartQueue handles messages of a queue until the environment is taken away. It does not return.
 func StartQueue(p *onaws.Parts, handle queue.Handler) { lambda.Start(QueueHandler(p.Log, handle)) }
 
-// QueueHandler makes the handler of a queue's events. Each message succeeds or fails by itself: what failed, what is no message
-// of ours, and what there was no time for is reported, delivered again, and in the end stands in the dead-letter queue.
+// StartEvents handles messages whose body is somebody else's: events of an AWS service. It does not return.
+func StartEvents(p *onaws.Parts, handle func(ctx context.Context, body string) error) {
+	lambda.Start(batchHandler(p.Log, handle))
+}
+
+// QueueHandler makes the handler of a queue's events.
 func QueueHandler(log *slog.Logger, handle queue.Handler) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
+	return batchHandler(log, func(ctx context.Context, body string) error {
+		m, err := sqs.Parse(body)
+		if err != nil {
+			return err
+		}
+		return handle(ctx, m)
+	})
+}
+
+// batchHandler takes batches of messages apart. Each message succeeds or fails by itself: what failed, what is no message
+// of ours, and what there was no time for is reported, delivered again, and in the end stands in the dead-letter queue.
+func batchHandler(log *slog.Logger, handle func(context.Context, string) error) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 	return func(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 		ctx, cancel := withMargin(ctx)
 		defer cancel()
@@ -67,15 +83,11 @@ func QueueHandler(log *slog.Logger, handle queue.Handler) func(context.Context, 
 	}
 }
 
-func work(ctx context.Context, handle queue.Handler, body string) error {
+func work(ctx context.Context, handle func(context.Context, string) error, body string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	m, err := sqs.Parse(body)
-	if err != nil {
-		return err
-	}
-	return handle(ctx, m)
+	return handle(ctx, body)
 }
 
 // StartTimer runs a job each time the clock wakes the function. It does not return. What wakes it says nothing that matters:
