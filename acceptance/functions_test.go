@@ -164,7 +164,8 @@ func TestMessagesAgain(t *testing.T) {
 	p := operator(t, "operator")
 	submit(p.browser, "/single-use-code", p.username)
 	code := find(t, codeLine, newest(t, p.email, "single-use"))
-	all := s.outbox()[:6] // the newest: its mail is among them
+	all := s.outbox()
+	all = all[:min(len(all), 6)] // the newest: its mail is among them
 	before := len(inbox(t, demo.URL, p.email))
 	var deliveries sync.WaitGroup
 	for range 2 {
@@ -189,10 +190,48 @@ func TestMessagesAgain(t *testing.T) {
 	}
 }
 
+// A bounce shows on the mail and on the operator, stops further mail, and an administrator opens the way again. (SES's mailbox
+// simulator has the addresses.)
+func TestBounces(t *testing.T) {
+	onStand(t)
+	d := doors(t)[1]
+	for _, c := range []struct{ local, status string }{{"bounce", "bounced"}, {"complaint", "complained"}} {
+		p := operator(t, "operator")
+		drain(t, demo.URL)
+		to := c.local + "+" + unused("x") + "@simulator.amazonses.com"
+		alice(t).do("PATCH", "/manage/operators/"+p.id, map[string]string{"email": to}).want(200)
+		submit(p.browser, "/single-use-code", p.username)
+		drain(t, demo.URL)
+		got := mailOf(t, d, to, "")
+		if len(got) != 1 || got[0].Status != c.status || got[0].LastError == "" {
+			t.Errorf("%s: listed as %+v", c.local, got)
+		}
+		if a := alice(t).get("/manage/operators/" + p.id).want(200); a.text("mail.status") != c.status {
+			t.Errorf("%s: operator %s", c.local, a.body)
+		}
+		if n := alice(t).get("/manage/notices?type=mail." + c.status + "&operatorId=" + p.id).want(200); !strings.Contains(string(n.body), `"template":"single_use_code"`) {
+			t.Errorf("%s: notices %s", c.local, n.body)
+		}
+		rest(t)
+		submit(p.browser, "/single-use-code", p.username)
+		drain(t, demo.URL)
+		if got := mailOf(t, d, to, "&status=failed"); len(got) != 1 || got[0].Attempts != 0 {
+			t.Errorf("%s: after that, listed as %+v", c.local, got)
+		}
+		alice(t).do("PATCH", "/manage/operators/"+p.id, map[string]string{"email": p.email}).want(200)
+		rest(t)
+		submit(p.browser, "/single-use-code", p.username)
+		find(t, codeLine, newest(t, p.email, "single-use"))
+	}
+}
+
 // What is no message of ours is reported, so that it ends in the dead-letter queue; what stands beside it is done.
 func TestForeignMessages(t *testing.T) {
 	s := onStand(t)
 	gone := `{"accountId":"` + demo.AccountID + `","id":"0000000000000-gone"}` // its item has expired since
+	if failed := s.deliver("mailevents", `{"source":"aws.ses","detail":{"eventType":"Delivery"}}`, gone, `not JSON`, `{}`); !slices.Equal(failed, []string{"b", "c", "d"}) {
+		t.Errorf("mailevents reports %v as failed", failed)
+	}
 	for _, folder := range []string{"issuecodes", "sendmail"} {
 		failed := s.deliver(folder, gone, `not JSON`, `{}`, `{"accountId":"demo"}`, `{"accountId":"../demo","id":"x","admin":true}`,
 			`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"other"}}}]}`, ``, gone)

@@ -209,7 +209,8 @@ func (v *services) makeQueues(ctx context.Context, t *template.Template) error {
 	return nil
 }
 
-// sendEmail is SES's SendEmail (API v2) for simple content: the mail goes to the inbox.
+// sendEmail is SES's SendEmail (API v2) for simple content: the mail goes to the inbox. As with SES, mail to the addresses of its
+// mailbox simulator bounces or is complained about, and the queue of mail events is told.
 func (v *services) sendEmail(w http.ResponseWriter, r *http.Request) {
 	type content struct{ Data string }
 	var in struct {
@@ -244,6 +245,47 @@ func (v *services) sendEmail(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
+	tags := map[string][]string{}
+	for _, t := range in.EmailTags {
+		tags[t.Name] = []string{t.Value}
+	}
+	if err := v.simulate(r.Context(), m.To, tags); err != nil {
+		slog.Error("the mailbox simulator failed", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]string{"MessageId": m.ID})
+}
+
+// simulate publishes what becomes of mail to bounce@simulator.amazonses.com and complaint@simulator.amazonses.com, which may have
+// a label behind a plus sign, as EventBridge brings it.
+func (v *services) simulate(ctx context.Context, to string, tags map[string][]string) error {
+	local, ok := strings.CutSuffix(to, "@simulator.amazonses.com")
+	if !ok {
+		return nil
+	}
+	local, _, _ = strings.Cut(local, "+")
+	detail := map[string]any{"mail": map[string]any{"destination": []string{to}, "tags": tags}}
+	switch local {
+	case "bounce":
+		detail["eventType"] = "Bounce"
+		detail["bounce"] = map[string]any{
+			"bounceType": "Permanent", "bounceSubType": "General", "bouncedRecipients": []map[string]string{
+				{"emailAddress": to, "action": "failed", "status": "5.1.1", "diagnosticCode": "smtp; 550 5.1.1 user unknown"},
+			},
+		}
+	case "complaint":
+		detail["eventType"] = "Complaint"
+		detail["complaint"] = map[string]any{"complaintFeedbackType": "abuse", "complainedRecipients": []map[string]string{{"emailAddress": to}}}
+	default:
+		return nil
+	}
+	event, err := json.Marshal(map[string]any{"version": "0", "source": "aws.ses", "detail-type": "Email " + local, "region": region, "detail": detail})
+	if err != nil {
+		return err
+	}
+	queue, body := v.queues["MailEventsQueue.Arn"], string(event)
+	_, err = v.sqs.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body})
+	return err
 }
