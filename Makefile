@@ -31,8 +31,9 @@ test-all: lint test template build ## what CI runs: also the template, the adapt
 	@$(MAKE) aws-local-test || { [ $$? = 2 ] && ! infra/stand/with-docker.sh true 2>/dev/null && \
 		echo "NOT TESTED: the AWS stand, since no Docker engine runs or starts on this machine. Everything else is." >&2; }
 
-template: ## checks template.yaml as CloudFormation and SAM see it
+template: ## checks template.yaml and those of infra/ as CloudFormation and SAM see them
 	infra/stand/sam.sh validate --lint --region eu-central-1
+	for each in iam dashboard delivery; do infra/stand/sam.sh validate --lint --region eu-central-1 -t infra/$$each/template.yaml || exit 1; done
 
 build: ## builds the functions for deployment, into .aws-sam/
 	env $(SAM_BUILD) infra/stand/sam.sh build --parallel

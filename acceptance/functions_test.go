@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"postern/infra/template"
 )
@@ -237,6 +239,37 @@ func TestForeignMessages(t *testing.T) {
 			`{"Records":[{"eventSource":"aws:s3","s3":{"bucket":{"name":"other"}}}]}`, ``, gone)
 		if want := []string{"b", "c", "d", "e", "f", "g"}; !slices.Equal(failed, want) {
 			t.Errorf("%s reports %v as failed, want %v", folder, failed, want)
+		}
+	}
+}
+
+// What was given up comes back by hand: postern queue redrive.
+func TestQueueCommands(t *testing.T) {
+	s := onStand(t)
+	client := sqs.New(sqs.Options{BaseEndpoint: &s.endpoint, Region: "eu-central-1", Credentials: credentials.NewStaticCredentialsProvider("stand", "stand", "")})
+	url, err := client.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: aws.String("postern-MailDeadLetters-STAND")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		body := `{"accountId":"` + demo.AccountID + `","id":"0000000000000-gone"}`
+		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url.QueueUrl, MessageBody: &body}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	env := []string{"AWS_ENDPOINT_URL=" + s.endpoint, "AWS_REGION=eu-central-1"}
+	if out, errs, code := postern(t, env, "queue", "list", "--stack", "postern"); code != 0 || !regexp.MustCompile(`mail +0 +0 +12\n`).MatchString(out) {
+		t.Errorf("list: exit %d\n%s%s", code, out, errs)
+	}
+	for _, want := range []string{"12 messages", "0 messages"} {
+		if out, errs, code := postern(t, env, "queue", "redrive", "--stack", "postern", "--queue", "mail"); code != 0 || !strings.HasPrefix(out, want) {
+			t.Errorf("redrive: exit %d, want %s\n%s%s", code, want, out, errs)
+		}
+	}
+	drain(t, demo.URL) // ends when the queue is empty: all of them were done
+	for code, args := range map[int][]string{252: {"--stack", "postern", "--queue", "other"}, 253: {"--stack", "nothing", "--queue", "mail"}} {
+		if _, errs, got := postern(t, env, append([]string{"queue", "redrive"}, args...)...); got != code || errs == "" {
+			t.Errorf("%v: exit %d, want %d: %s", args, got, code, errs)
 		}
 	}
 }

@@ -76,7 +76,9 @@ func newRoot() *cobra.Command {
 	notices.AddCommand(newNoticesList(&o), newNoticesExport(&o), newNoticesVerify(&o), newNoticesPublicKey(&o))
 	mails := &cobra.Command{Use: "mail", Short: "The mail queue of an account", RunE: showHelp}
 	mails.AddCommand(newMailList(&o), newMailRetry(&o))
-	root.AddCommand(newServe(), newInit(), newAccounts(&o), operators, notices, mails)
+	queues := &cobra.Command{Use: "queue", Short: "The queues of a deployment on AWS", RunE: showHelp}
+	queues.AddCommand(newQueueList(&o), newQueueRedrive(&o))
+	root.AddCommand(newServe(), newInit(), newAccounts(&o), operators, notices, mails, queues)
 	every := []*cobra.Command{root}
 	for _, c := range root.Commands() {
 		every = append(every, c)

@@ -42,7 +42,10 @@ type services struct {
 	sqs      *sqs.Client
 }
 
-const region = "eu-central-1"
+const (
+	region    = "eu-central-1"
+	stackName = "postern"
+)
 
 // startServices needs POSTERN_DYNAMODB_ENDPOINT, POSTERN_MOTO_ENDPOINT and POSTERN_DOCKER_HOST_ADDRESS, which the scripts of
 // infra/stand set.
@@ -191,7 +194,8 @@ func (v *services) makeQueues(ctx context.Context, t *template.Template) error {
 			}
 			attributes["RedrivePolicy"] = string(policy)
 		}
-		made, err := v.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &q.name, Attributes: attributes})
+		named := stackName + "-" + q.name + "-STAND" // as CloudFormation names what a template does not
+		made, err := v.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &named, Attributes: attributes})
 		if err != nil {
 			return fmt.Errorf("create queue %s: %w", q.name, err)
 		}
