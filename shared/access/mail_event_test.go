@@ -1,7 +1,9 @@
 package access_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -193,3 +195,49 @@ func TestForeignMailEvents(t *testing.T) {
 		t.Errorf("%d notices, %d messages", n, len(request))
 	}
 }
+
+// A provider that is busy costs a mail time, and nothing else: no attempt is counted, and codes come back before notices.
+func TestBusyProvider(t *testing.T) {
+	p := accesstest.New(t)
+	busy := senderFunc(func(m mail.Message) error { return fmt.Errorf("%w: quota", mail.ErrThrottled) })
+	o := p.Operator("alice")
+	code := queuedReset(p, o)
+	if _, err := p.Service.ResetOperatorPassword(t.Context(), access.System, accesstest.Account, p.Operator("bob").ID); err != nil {
+		t.Fatal(err)
+	}
+	notice := p.Queued(queue.Mail)[len(p.Queued(queue.Mail))-1]
+	p.Restart()
+	mailer := access.NewMailer(p.Service, busy, "postern@acme.example")
+	for range 30 {
+		for _, m := range []queue.Message{code, notice} {
+			if err := mailer.SendMail(t.Context(), m.AccountID, m.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		p.Advance(10 * time.Second)
+	}
+	if waiting := mails(p, access.MailQueued); len(waiting) != 2 || waiting[0].Attempts+waiting[1].Attempts != 0 || waiting[0].LastError == "" {
+		t.Fatalf("waiting: %+v", waiting)
+	}
+	due := func() (ids []string) {
+		if err := p.Service.SweepOutbox(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range p.Queued(queue.Mail) {
+			ids = append(ids, m.ID)
+		}
+		p.Restart()
+		return ids
+	}
+	if got := due(); !slices.Equal(got, []string{code.ID}) {
+		t.Errorf("due are %v, want the code alone: %s", got, code.ID)
+	}
+	p.Advance(5 * time.Minute)
+	if got := due(); len(got) != 2 {
+		t.Errorf("later due are %v, want both", got)
+	}
+}
+
+type senderFunc func(mail.Message) error
+
+func (f senderFunc) Send(_ context.Context, m mail.Message) error { return f(m) }

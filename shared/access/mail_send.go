@@ -32,6 +32,10 @@ const (
 	maxMailAttempts = 14
 )
 
+// throttledWait is how long a mail waits that was turned away because the provider is busy; one that is urgent waits for the sweep only,
+// and so goes out before the others.
+const throttledWait = 5 * time.Minute
+
 // mailBackOff is how long to wait after the n-th attempt, the first being 1: from 30 seconds, doubled, up to 6 hours.
 func mailBackOff(n int) time.Duration { return min(30*time.Second<<min(n-1, 20), 6*time.Hour) }
 
@@ -126,6 +130,9 @@ func (o *outboxItem) announceable(now time.Time) bool {
 	return o.Attempts == 0 && !strings.HasPrefix(o.ID, digestID("")) || !now.Before(o.due)
 }
 
+// urgent reports whether somebody waits for the secret in the mail.
+func (o *outboxItem) urgent() bool { return o.CodeKind != "" || o.Password.Reveal() != "" }
+
 // finish takes a mail out of the queue. What it carried goes with it.
 func (o *outboxItem) finish(s MailStatus, now time.Time) {
 	o.Status, o.Password, o.LeasedBy, o.LeasedTil = s, secret.Text{}, "", time.Time{}
@@ -148,6 +155,14 @@ func decideMarkMail(i *outboxItem, delivery string, sent error, now time.Time, r
 		return none, changes{put(i)}, nil
 	}
 	i.LastError = errorText(sent)
+	if errors.Is(sent, mail.ErrThrottled) { // no fault of the mail: it waits, and is not given up for that
+		i.Attempts--
+		i.due = now.Add(throttledWait)
+		if i.urgent() {
+			i.due = now
+		}
+		return none, changes{put(i)}, nil
+	}
 	if errors.Is(sent, mail.ErrRejected) || i.Attempts >= maxMailAttempts {
 		i.finish(MailFailed, now)
 		n, err := newNotice(NoticeMailFailed, System, i.AccountID, i.OperatorID, now, random,
@@ -207,6 +222,6 @@ func (m *Mailer) render(ctx context.Context, job *mailJob) (mail.Message, error)
 	}
 	return mail.Message{
 		ID: a.ID + "." + i.ID, From: m.from, FromName: name, To: i.To, Subject: subject, Text: text, HTML: html,
-		Tags: map[string]string{"template": string(i.Template), "account": a.ID},
+		Tags: map[string]string{"template": string(i.Template), "account": a.ID}, Urgent: i.urgent(),
 	}, nil
 }

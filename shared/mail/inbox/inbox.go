@@ -73,6 +73,9 @@ func Open(dir string, k keys.Keys, now func() time.Time) (*Inbox, error) {
 
 // Send implements mail.Sender. When it returns the mail is on the disk.
 func (b *Inbox) Send(ctx context.Context, m mail.Message) error {
+	if err := errors.Join(ctx.Err(), m.Check()); err != nil {
+		return fmt.Errorf("put in inbox: %w", err)
+	}
 	from := m.From
 	if m.FromName != "" {
 		from = m.FromName + " <" + m.From + ">"

@@ -17,6 +17,7 @@ import (
 	"postern/shared/keys/file"
 	"postern/shared/mail"
 	"postern/shared/mail/inbox"
+	"postern/shared/mail/mailtest"
 )
 
 var now = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
@@ -55,6 +56,22 @@ func subjects(t *testing.T, b *inbox.Inbox) (s []string) {
 		s = append(s, e.Subject)
 	}
 	return s
+}
+
+func TestSuite(t *testing.T) {
+	mailtest.Run(t, func(t *testing.T) (mail.Sender, func(*testing.T) []mailtest.Received) {
+		b := open(t, t.TempDir())
+		return b, func(t *testing.T) (all []mailtest.Received) {
+			entries, err := b.List(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range entries {
+				all = append(all, mailtest.Received{From: e.From, To: e.To, Subject: e.Subject, Text: e.Text, HTML: e.HTML})
+			}
+			return all
+		}
+	})
 }
 
 // Mails are there, the newest first, also after a restart; on the disk they are encrypted, and for their owner alone.

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	netmail "net/mail"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 
@@ -26,7 +29,7 @@ func ClientOf(c *sesv2.Client) Client { return Client{c.SendEmail} }
 
 // Config is what a Sender works with.
 type Config struct {
-	// Client asks SES. Its retryer is what waits and repeats when SES says that mails come too fast.
+	// Client asks SES.
 	Client Client
 	// ConfigurationSet is the one that publishes bounces, complaints, rejects and delays. Empty: none.
 	ConfigurationSet string
@@ -42,9 +45,12 @@ var _ mail.Sender = (*Sender)(nil)
 // New makes a Sender.
 func New(c Config) *Sender { return &Sender{c} }
 
-// Send implements mail.Sender. What SES says will never do is [mail.ErrRejected]; a sending rate or daily quota that is spent,
-// an identity that is not verified yet, or an account that is paused may pass.
+// Send implements mail.Sender. What SES says will never do is [mail.ErrRejected]; a sending rate or daily quota that is spent is
+// [mail.ErrThrottled]; an identity that is not verified yet, or an account that is paused may pass.
 func (s *Sender) Send(ctx context.Context, m mail.Message) error {
+	if err := m.Check(); err != nil {
+		return err
+	}
 	in := &sesv2.SendEmailInput{
 		FromEmailAddress: aws.String((&netmail.Address{Name: m.FromName, Address: m.From}).String()),
 		Destination:      &types.Destination{ToAddresses: []string{m.To}},
@@ -68,10 +74,22 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 	for name, value := range m.Tags {
 		in.EmailTags = append(in.EmailTags, types.MessageTag{Name: aws.String(tagValue(name)), Value: aws.String(tagValue(value))})
 	}
-	if _, err := s.c.Client.SendEmail(ctx, in); err != nil {
+	if _, err := s.c.Client.SendEmail(ctx, in, func(o *sesv2.Options) { o.Retryer = retryer(m.Urgent) }); err != nil {
 		return explain(err)
 	}
 	return nil
+}
+
+// retryer is how the SDK repeats what SES turned away. Only urgent mails wait for their turn, up to about twenty seconds: so while SES
+// takes fewer than there are, codes go out before notices.
+func retryer(urgent bool) aws.Retryer {
+	tries, backoff := 1, time.Duration(0)
+	if urgent {
+		tries, backoff = 8, 4*time.Second
+	}
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts, o.MaxBackoff, o.RateLimiter = tries, backoff, ratelimit.None
+	})
 }
 
 func content(text string) *types.Content {
@@ -95,7 +113,11 @@ func tagValue(s string) string {
 func explain(err error) error {
 	var rejected *types.MessageRejected
 	var bad *types.BadRequestException
+	var busy *types.TooManyRequestsException
+	var spent *types.LimitExceededException
 	switch {
+	case errors.As(err, &busy), errors.As(err, &spent): // the rate for a second; the quota for a day
+		return fmt.Errorf("%w: %w", mail.ErrThrottled, err)
 	case errors.As(err, &rejected) && !strings.Contains(rejected.ErrorMessage(), "not verified"):
 		return fmt.Errorf("%w: %s", mail.ErrRejected, rejected.ErrorMessage())
 	case errors.As(err, &bad):

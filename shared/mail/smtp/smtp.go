@@ -116,10 +116,8 @@ func (s *Sender) Send(ctx context.Context, m mail.Message) error {
 
 // compose makes the message: text and HTML as alternatives (RFC 2046, section 5.1.4).
 func compose(m mail.Message) (*gomail.Msg, error) {
-	for _, f := range []string{m.ID, m.From, m.FromName, m.ReplyTo, m.To, m.Subject} {
-		if strings.ContainsAny(f, "\r\n\x00") {
-			return nil, fmt.Errorf("%w: a header field has more than one line", mail.ErrRejected)
-		}
+	if err := m.Check(); err != nil {
+		return nil, err
 	}
 	msg := gomail.NewMsg()
 	reject := func(err error) (*gomail.Msg, error) { return nil, fmt.Errorf("%w: %w", mail.ErrRejected, err) }

@@ -26,6 +26,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"postern/shared/mail"
+	"postern/shared/mail/mailtest"
 	"postern/shared/mail/smtp"
 	"postern/shared/secret"
 )
@@ -232,6 +233,50 @@ func TestSend(t *testing.T) {
 			t.Errorf("part %q, %v, want %q", got, err, want)
 		}
 	}
+}
+
+func TestSuite(t *testing.T) {
+	mailtest.Run(t, func(t *testing.T) (mail.Sender, func(*testing.T) []mailtest.Received) {
+		s := start(t, nil)
+		return s.sender(t, nil), func(t *testing.T) (all []mailtest.Received) {
+			for _, raw := range s.mails {
+				m, err := netmail.ReadMessage(strings.NewReader(raw))
+				if err != nil {
+					t.Fatal(err)
+				}
+				from, err := m.Header.AddressList("From")
+				if err != nil {
+					t.Fatal(err)
+				}
+				subject, err := new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := mailtest.Received{From: from[0].Address, To: strings.Trim(m.Header.Get("To"), "<>"), Subject: subject}
+				if from[0].Name != "" {
+					r.From = from[0].Name + " <" + r.From + ">"
+				}
+				_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				parts := multipart.NewReader(m.Body, params["boundary"])
+				for _, to := range []*string{&r.Text, &r.HTML} {
+					p, err := parts.NextRawPart()
+					if err != nil {
+						t.Fatal(err)
+					}
+					body, err := io.ReadAll(quotedprintable.NewReader(p))
+					if err != nil {
+						t.Fatal(err)
+					}
+					*to = strings.ReplaceAll(string(body), "\r\n", "\n")
+				}
+				all = append(all, r)
+			}
+			return all
+		}
+	})
 }
 
 // Refusals that last are told apart from what may pass.

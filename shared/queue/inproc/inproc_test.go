@@ -15,6 +15,7 @@ import (
 
 	"postern/shared/queue"
 	"postern/shared/queue/inproc"
+	"postern/shared/queue/queuetest"
 )
 
 func message(i int) queue.Message {
@@ -193,6 +194,28 @@ func TestClose(t *testing.T) {
 		send(t, other, queue.Mail, message(1))
 		if err := other.Drained(ended); !errors.Is(err, context.Canceled) {
 			t.Errorf("Drained with an ended context: %v", err)
+		}
+	})
+}
+
+func TestSuite(t *testing.T) {
+	queuetest.Run(t, func(t *testing.T) (queue.Sender, func(*testing.T, queue.Queue, int) []queue.Message) {
+		q := inproc.New(quiet())
+		t.Cleanup(func() { _ = q.Close(context.Background()) })
+		return q, func(t *testing.T, name queue.Queue, n int) (all []queue.Message) {
+			came := make(chan queue.Message)
+			q.Start(t.Context(), name, 3, func(ctx context.Context, m queue.Message) error {
+				select {
+				case came <- m:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+			for range n {
+				all = append(all, <-came)
+			}
+			return all
 		}
 	})
 }

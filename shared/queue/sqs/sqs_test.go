@@ -9,6 +9,7 @@ import (
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"postern/shared/queue"
+	"postern/shared/queue/queuetest"
 	"postern/shared/queue/sqs"
 )
 
@@ -58,4 +59,28 @@ func TestSendAndRedrive(t *testing.T) {
 	if m, err := sqs.Parse(*got.Messages[0].Body); err != nil || m != want {
 		t.Errorf("%+v, %v, want %+v", m, err, want)
 	}
+}
+
+func TestSuite(t *testing.T) {
+	queuetest.Run(t, func(t *testing.T) (queue.Sender, func(*testing.T, queue.Queue, int) []queue.Message) {
+		c := client(t)
+		urls := map[queue.Queue]string{queue.Mail: newQueue(t, c), queue.Codes: newQueue(t, c)}
+		return sqs.New(sqs.Config{Client: sqs.ClientOf(c), URLs: urls}), func(t *testing.T, q queue.Queue, n int) (all []queue.Message) {
+			url := urls[q]
+			for len(all) < n {
+				got, err := c.ReceiveMessage(t.Context(), &awssqs.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: 10, WaitTimeSeconds: 1})
+				if err != nil || len(got.Messages) == 0 {
+					t.Fatalf("%d of %d messages came, %v", len(all), n, err)
+				}
+				for _, m := range got.Messages {
+					parsed, err := sqs.Parse(*m.Body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					all = append(all, parsed)
+				}
+			}
+			return all
+		}
+	})
 }
