@@ -63,8 +63,10 @@ func (o *oneOrMore) UnmarshalYAML(n *yaml.Node) error {
 // onNotices is what a function may do with notices: read them, write a whole one, and see to it that it is still as it was read.
 var onNotices = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:PutItem", "dynamodb:ConditionCheckItem"}
 
-// defaultTimeout is that of Globals, in seconds; globalVariables are those that it gives to every function.
-const defaultTimeout = 29
+// gatewayTimeout is how long API Gateway waits for a function, in seconds.
+const gatewayTimeout = 29
+
+// globalVariables are those that every function gets.
 
 var globalVariables = []string{"POSTERN_ORIGIN", "POSTERN_APP_ORIGINS", "POSTERN_ACCOUNT"}
 
@@ -76,6 +78,28 @@ func broken(t *testing.T, path string) (all []string) {
 		t.Fatal(err)
 	}
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	var globals struct {
+		Globals struct {
+			Function struct {
+				Timeout       int `yaml:"Timeout"`
+				MemorySize    int `yaml:"MemorySize"`
+				LoggingConfig struct {
+					LogGroup string `yaml:"LogGroup"`
+				} `yaml:"LoggingConfig"`
+			} `yaml:"Function"`
+		} `yaml:"Globals"`
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(raw, &globals); err != nil {
+		t.Fatal(err)
+	}
+	every := globals.Globals.Function
+	if every.Timeout < 1 || every.Timeout > gatewayTimeout || every.MemorySize < 128 || every.LoggingConfig.LogGroup != "Logs" {
+		say("functions have no timeout, memory or log group: %+v", every)
+	}
 	routes := map[string]string{"/{proxy+}": "site"} // path to function; what no function serves, site says that it is not there
 	for _, r := range web.Routes() {
 		routes[strings.ReplaceAll(r.Pattern, "{$}", "")] = r.Function
@@ -103,7 +127,7 @@ func broken(t *testing.T, path string) (all []string) {
 			t.Fatalf("%s: %v", r.Name, err)
 		}
 		if f.Timeout == 0 {
-			f.Timeout = defaultTimeout
+			f.Timeout = every.Timeout
 		}
 		name := strings.TrimPrefix(f.CodeURI, "functions/")
 		seen[name] = true
@@ -160,6 +184,9 @@ func broken(t *testing.T, path string) (all []string) {
 		for event, e := range f.Events {
 			switch e.Type {
 			case "Api":
+				if f.Timeout > gatewayTimeout {
+					say("%s: the gateway does not wait that long", r.Name)
+				}
 				if routes[e.Properties.Path] != name {
 					say("%s: %s is no route of it", r.Name, e.Properties.Path)
 				}
@@ -240,6 +267,9 @@ func TestRulesFindFaults(t *testing.T) {
 		{"scan", "dynamodb:Query]", "dynamodb:Scan]", "may scan"},
 		{"delete notices", "dynamodb:PutItem, dynamodb:ConditionCheckItem]\n              Resource: !GetAtt NoticesTable.Arn", "dynamodb:DeleteItem, dynamodb:ConditionCheckItem]\n              Resource: !GetAtt NoticesTable.Arn", "may delete notices"},
 		{"notices without a primary key", "dynamodb:PutItem, dynamodb:ConditionCheckItem]\n              Resource: !GetAtt NoticesTable.Arn", "dynamodb:PartiQLDelete, dynamodb:ConditionCheckItem]\n              Resource: !GetAtt NoticesTable.Arn", "may delete notices"},
+		{"log group", "      LogGroup: !Ref Logs\n", "", "no timeout, memory or log group"},
+		{"timeout", "    Timeout: 29", "    Timeout: 30", "no timeout, memory or log group"},
+		{"slow route", "      CodeUri: functions/site", "      Timeout: 60\n      CodeUri: functions/site", "does not wait that long"},
 		{"signer", "Action: kms:GetPublicKey", "Action: kms:Sign", "may sign"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
