@@ -29,6 +29,19 @@ type problem struct {
 	Code      string `json:"code"`
 	Detail    string `json:"detail"`
 	RequestID string `json:"requestId"`
+	Errors    []struct {
+		Field   string `json:"field"`
+		Message string `json:"message"`
+	} `json:"errors"`
+}
+
+// say tells what was refused, and each field that is wrong.
+func (p *problem) say() error {
+	text := fmt.Sprintf("refused: %s (%s, request %s)", p.Detail, p.Code, p.RequestID)
+	for _, e := range p.Errors {
+		text += "\n  " + e.Field + ": " + e.Message
+	}
+	return errors.New(text)
 }
 
 // ask sends a request to the administrators' door, and decodes the answer.
@@ -92,7 +105,7 @@ func (o *clientOptions) send(ctx context.Context, method, path string, body any)
 		if json.Unmarshal(raw, &p) != nil || p.Code == "" {
 			return nil, nil, &exitError{exitRefused, fmt.Errorf("%s answered %s, and not as Postern does: is it the right endpoint?", o.endpoint, resp.Status)}
 		}
-		return nil, nil, &exitError{exitRefused, fmt.Errorf("refused: %s (%s, request %s)", p.Detail, p.Code, p.RequestID)}
+		return nil, nil, &exitError{exitRefused, p.say()}
 	}
 	return raw, resp.Header, nil
 }

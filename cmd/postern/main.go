@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"postern/shared/access"
 )
 
 // Exit codes, those of the AWS CLI where it has one.
@@ -71,7 +73,10 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&o.endpoint, "endpoint", os.Getenv("POSTERN_ENDPOINT"), "where the service is, as https://host[/stage]; default $POSTERN_ENDPOINT")
 	root.PersistentFlags().StringVar(&o.output, "output", "table", "table, json or csv")
 	operators := &cobra.Command{Use: "operators", Short: "The operators of an account", RunE: showHelp}
-	operators.AddCommand(newOperatorsList(&o))
+	operators.AddCommand(newOperatorsList(&o), newOperatorsGet(&o), newOperatorsCreate(&o), newOperatorsUpdate(&o),
+		newOperatorsState(&o, "disable", access.StateDisabled, "Keep an operator out, and end their sessions"),
+		newOperatorsState(&o, "enable", access.StateActive, "Let an operator in again who was disabled"),
+		newOperatorsDelete(&o), newOperatorsResetPassword(&o), newOperatorsRemoveTOTP(&o), newOperatorsSessions(&o), newOperatorsEndSessions(&o))
 	notices := &cobra.Command{Use: "notices", Short: "The System Notifications log of an account", RunE: showHelp}
 	notices.AddCommand(newNoticesList(&o), newNoticesExport(&o), newNoticesVerify(&o), newNoticesPublicKey(&o))
 	mails := &cobra.Command{Use: "mail", Short: "The mail queue of an account", RunE: showHelp}

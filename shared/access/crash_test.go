@@ -121,6 +121,20 @@ var scenarios = []scenario{
 			return err
 		}
 	}},
+	{"DeleteOperator", "", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		p.Operator("alice")
+		bob := p.Operator("bob")
+		return func(p *accesstest.Place) error {
+			return p.Service.DeleteOperator(p.T.Context(), access.System, accesstest.Account, bob.ID)
+		}
+	}},
+	{"ListOperatorSessions", "", 0, onAlice(func(p *accesstest.Place, o *accesstest.Operator) error {
+		_, _, err := p.Service.ListOperatorSessions(p.T.Context(), accesstest.Account, o.ID, 0, "")
+		return err
+	})},
+	{"EndOperatorSessions", "", 1, onAlice(func(p *accesstest.Place, o *accesstest.Operator) error {
+		return p.Service.EndOperatorSessions(p.T.Context(), access.System, accesstest.Account, o.ID)
+	})},
 	{"ListMail", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
 		_, err := p.Service.ListMail(p.T.Context(), accesstest.Account, access.ListMail{Status: "sent"})
 		return err

@@ -104,6 +104,9 @@ func decideLeaseMail(st *mailState, delivery string, now time.Time) (*mailJob, c
 		return nil, nil, nil
 	case now.Before(i.LeasedTil), !i.announceable(now):
 		return nil, nil, nil // somebody is at it, or its time has not come: the sweep will bring it again
+	case i.OperatorID != "" && !st.operator.exists(): // deleted meanwhile: what it tells is nobody's business any more
+		i.finish(MailExpired, now)
+		return nil, changes{put(i)}, nil
 	case !st.account.active():
 		i.due = now.Add(expiryRetry) // no mail goes out of a suspended account (details 45)
 		return nil, changes{put(i)}, nil

@@ -39,11 +39,16 @@ const maxSessions = 1000
 
 // ListSessions lists the operator's live sessions, those used last first, in pages of limit (0: 50; up to 200).
 func (s *Service) ListSessions(ctx context.Context, id *Identity, limit int, cursor string) ([]SessionInfo, string, error) {
-	all, err := s.sessions(ctx, id.operator, id.account)
+	return s.listSessions(ctx, id.operator, id.account, id.SessionID, limit, cursor)
+}
+
+// listSessions lists the live sessions of o; current is the id of the one that asks, if one does.
+func (s *Service) listSessions(ctx context.Context, o *operator, a *account, current string, limit int, cursor string) ([]SessionInfo, string, error) {
+	all, err := s.sessions(ctx, o, a)
 	if err != nil {
 		return nil, "", err
 	}
-	from, err := s.openCursor(ctx, cursor, "sessions", id.View.AccountID, id.View.OperatorID)
+	from, err := s.openCursor(ctx, cursor, "sessions", o.AccountID, o.ID)
 	if err != nil {
 		return nil, "", err
 	}
@@ -59,11 +64,11 @@ func (s *Service) ListSessions(ctx context.Context, id *Identity, limit int, cur
 			continue
 		}
 		if len(infos) == limit {
-			next, err := s.sealCursor(ctx, last, "sessions", id.View.AccountID, id.View.OperatorID)
+			next, err := s.sealCursor(ctx, last, "sessions", o.AccountID, o.ID)
 			return infos, next, err
 		}
 		infos = append(infos, SessionInfo{
-			ID: r.ID, Current: r.ID == id.SessionID, Kind: r.Kind, CreatedAt: r.CreatedAt, LastUsedAt: r.LastUsedAt,
+			ID: r.ID, Current: r.ID == current, Kind: r.Kind, CreatedAt: r.CreatedAt, LastUsedAt: r.LastUsedAt,
 			Address: r.Address, UserAgent: r.UserAgent,
 		})
 		last = position

@@ -19,6 +19,7 @@ func Manage() Function {
 		{Method: http.MethodGet, Pattern: at + "/operators/new", handle: showForm(newOperatorForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/password-reset", handle: showForm(resetPasswordForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/totp/delete", handle: showForm(disableTOTPForm)},
+		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/delete", handle: showForm(deleteOperatorForm)},
 	}
 	for _, r := range administration(at) {
 		routes = append(routes, r)
@@ -62,6 +63,11 @@ func administration(at string) []Route {
 			{Name: "role", Type: Text, OneOf: roles, Max: 32},
 			{Name: "state", Type: Text, OneOf: states, Max: 32},
 		}},
+		{Method: http.MethodDelete, Pattern: operator, handle: deleteOperator, form: deleteOperatorForm},
+		{Method: http.MethodGet, Pattern: operator + "/sessions", handle: listOperatorSessions, Query: append([]Field{
+			{Name: "after", Type: Text, OneOf: afterSessions, Max: 32},
+		}, pageQuery...)},
+		{Method: http.MethodDelete, Pattern: operator + "/sessions", handle: endOperatorSessions},
 		{Method: http.MethodPost, Pattern: operator + "/password-reset", handle: resetOperatorPassword, form: resetPasswordForm},
 		{Method: http.MethodDelete, Pattern: operator + "/totp", handle: disableTOTP, form: disableTOTPForm,
 			Body: []Field{{Name: "reason", Type: Text, Max: 1000}}},
@@ -101,6 +107,8 @@ var (
 	passwordKinds = []string{string(access.PasswordPermanent), string(access.PasswordTemporary), string(access.PasswordNone)}
 	afterOperator = []string{"updated", "totp_disabled"}
 	afterSaved    = []string{"saved"}
+	afterSessions = []string{"sessions_ended"}
+	afterList     = []string{"operator_deleted"}
 	afterMail     = []string{"mail_retried"}
 )
 
@@ -120,6 +128,7 @@ var operatorFilters = append([]Field{
 	{Name: "state", Type: Text, OneOf: states, Max: 32},
 	{Name: "totp", Type: Text, OneOf: totpStates, Max: 32},
 	{Name: "passwordKind", Type: Text, OneOf: passwordKinds, Max: 32},
+	{Name: "after", Type: Text, OneOf: afterList, Max: 32},
 }, pageQuery...)
 
 func listOperators(q *request) (reply, error) {
@@ -133,6 +142,7 @@ func listOperators(q *request) (reply, error) {
 	l := list[access.OperatorView]{Items: found.Items, Next: found.Next}
 	return reply{json: l.orEmpty(), page: page{name: "manage_operators", data: map[string]any{
 		"List": l, "Roles": roles, "States": states, "TOTPStates": totpStates, "PasswordKinds": passwordKinds,
+		"After": q.query.text("after"),
 	}}}, nil
 }
 
@@ -235,6 +245,45 @@ func disableTOTP(q *request) (reply, error) {
 	return reply{
 		status: http.StatusNoContent, next: "/manage/operators/" + url.PathEscape(id) + "?after=totp_disabled",
 	}, nil
+}
+
+func deleteOperatorForm(q *request) (page, error) { return q.operatorPage("manage_operator_delete") }
+
+func deleteOperator(q *request) (reply, error) {
+	if err := q.s.Service.DeleteOperator(q.Context(), q.actor, q.accountID, q.PathValue("operatorId")); err != nil {
+		return reply{}, err
+	}
+	return reply{status: http.StatusNoContent, next: "/manage/operators?after=operator_deleted"}, nil
+}
+
+func listOperatorSessions(q *request) (reply, error) {
+	items, next, err := q.s.Service.ListOperatorSessions(q.Context(), q.accountID, q.PathValue("operatorId"), q.query.int("limit"), q.query.text("cursor"))
+	if err != nil {
+		return reply{}, err
+	}
+	l := list[access.SessionInfo]{Items: items}
+	if next != "" {
+		l.Next = &next
+	}
+	o, err := q.operator()
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{json: l.orEmpty(), page: page{name: "manage_operator_sessions", data: map[string]any{
+		"Operator": o, "List": l, "After": q.query.text("after"),
+	}}}, nil
+}
+
+func endOperatorSessions(q *request) (reply, error) {
+	id := q.PathValue("operatorId")
+	if err := q.s.Service.EndOperatorSessions(q.Context(), q.actor, q.accountID, id); err != nil {
+		return reply{}, err
+	}
+	next := "/manage/operators/" + url.PathEscape(id) + "/sessions?after=sessions_ended"
+	if id == q.actor.OperatorID {
+		next = "/login" // one's own session was among them
+	}
+	return reply{status: http.StatusNoContent, next: next}, nil
 }
 
 // ---- policy
