@@ -25,6 +25,8 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrNotFound: no such thing in this account.
 	ErrNotFound = errors.New("not found")
+	// ErrImportTooLong: a file of more than MaxImportRows rows. None of them was looked at.
+	ErrImportTooLong = errors.New("import too long")
 	// ErrUnavailable: something Postern depends on could not do its part, or races were lost too often; nothing was done,
 	// or the repeat finds it done. Worth trying again in a second.
 	ErrUnavailable = errors.New("unavailable")

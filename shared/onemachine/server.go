@@ -282,7 +282,7 @@ func (s *Server) handler(v *sigv4.Verifier) http.Handler {
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, "/admin/") || r.URL.Path == "/admin" {
-			if err := v.Verify(r, web.MaxBody); err != nil {
+			if err := v.Verify(r, web.MaxRequest); err != nil {
 				s.config.Log.InfoContext(r.Context(), "admin request refused", "reason", err)
 			} else {
 				r = r.WithContext(context.WithValue(r.Context(), signed{}, true))

@@ -66,6 +66,7 @@ func typed[E error](err error) bool { _, ok := errors.AsType[E](err); return ok 
 var kinds = []kind{
 	{typed[*methodError], http.StatusMethodNotAllowed, "method_not_allowed"},
 	{sentinel(errCrossOrigin), http.StatusForbidden, "cross_origin"},
+	{sentinel(access.ErrImportTooLong), http.StatusRequestEntityTooLarge, "payload_too_large"},
 	{sentinel(errTooLarge), http.StatusRequestEntityTooLarge, "payload_too_large"},
 	{sentinel(errMediaType), http.StatusUnsupportedMediaType, "unsupported_media_type"},
 	{typed[*access.InputError], http.StatusBadRequest, "invalid_request"},

@@ -29,6 +29,7 @@ var examples = map[string]error{
 	"ErrTOTPBlocked":        access.ErrTOTPBlocked,
 	"ErrForbidden":          access.ErrForbidden,
 	"ErrNotFound":           access.ErrNotFound,
+	"ErrImportTooLong":      access.ErrImportTooLong,
 	"ErrUnavailable":        access.ErrUnavailable,
 	"ChangeRequiredError":   &access.ChangeRequiredError{Next: access.NextNewPassword},
 	"TooManyAttemptsError":  &access.TooManyAttemptsError{RetryAfter: 1500 * time.Millisecond},

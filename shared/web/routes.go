@@ -43,6 +43,7 @@ type Route struct {
 	Owed     []access.Next        // with SignedIn: change_only sessions that owe one of these are let in as well
 	Query    []Field              // the query parameters that are read
 	Body     []Field              // the fields of a JSON or form body
+	Upload   *Upload              // the body is a file
 	// Page: a browser gets a page or a redirect. Without it every answer is JSON, whatever Accept says.
 	Page bool
 

@@ -212,6 +212,7 @@ type request struct {
 	keepReset bool                     // the reset secret was not used up and is asked for again
 	query     values
 	body      values
+	file      upload // with Route.Upload
 }
 
 func (s *server) serve(w http.ResponseWriter, r *http.Request, methods map[string]*Route) {
@@ -300,10 +301,15 @@ func (s *server) run(q *request, methods map[string]*Route) (reply, error) {
 			return reply{}, errCrossOrigin
 		}
 		var err error
-		if body, err = readBody(q.Body); err != nil {
+		if body, err = readBody(q.Body, q.route.Upload.limit(q.Header)); err != nil {
 			return reply{}, err
 		}
-		if form, err = mediaType(q.Header, len(body) == 0); err != nil {
+		if q.route.Upload != nil {
+			err = q.route.Upload.accepts(q.Header)
+		} else {
+			form, err = mediaType(q.Header, len(body) == 0)
+		}
+		if err != nil {
 			return reply{}, err
 		}
 	}
@@ -313,9 +319,14 @@ func (s *server) run(q *request, methods map[string]*Route) (reply, error) {
 	q.authorized = true
 	var bad, badBody []access.FieldError
 	q.query, bad = decodeQuery(q.URL.RawQuery, q.route.Query, q.route.Who == Administrator || q.route.Who == IAM)
-	if form {
+	switch {
+	case q.route.Upload != nil:
+		if q.file, q.body, badBody = q.route.Upload.read(q.Header, body, q.route.Body); len(q.file.Content) > MaxFile {
+			return reply{}, errTooLarge
+		}
+	case form:
 		q.body, badBody = decodeForm(string(body), q.route.Body)
-	} else {
+	default:
 		q.body, badBody = decodeJSON(body, q.route.Body)
 	}
 	if bad = append(bad, badBody...); len(bad) > 0 {
@@ -335,12 +346,12 @@ func allowed(methods map[string]*Route) string {
 }
 
 // readBody reads a whole body, and not a byte more than is needed to know that it is too long.
-func readBody(body io.Reader) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(body, MaxBody+1))
+func readBody(body io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(body, limit+1))
 	if err != nil {
 		return nil, malformed() // cut off on its way
 	}
-	if len(b) > MaxBody {
+	if int64(len(b)) > limit {
 		return nil, errTooLarge
 	}
 	return b, nil
@@ -348,19 +359,12 @@ func readBody(body io.Reader) ([]byte, error) {
 
 // mediaType reports whether a body is a form; if not, it is JSON. A request without a body needs no type.
 func mediaType(h http.Header, empty bool) (form bool, err error) {
-	types := h.Values("Content-Type")
-	if len(types) == 0 && empty {
+	if len(h.Values("Content-Type")) == 0 && empty {
 		return false, nil
 	}
-	if len(types) != 1 || h.Get("Content-Encoding") != "" {
-		return false, errMediaType
-	}
-	name, params, err := mime.ParseMediaType(types[0])
+	name, _, err := soleMediaType(h)
 	if err != nil {
-		return false, errMediaType
-	}
-	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
-		return false, errMediaType
+		return false, err
 	}
 	switch name {
 	case "application/json":
@@ -369,6 +373,22 @@ func mediaType(h http.Header, empty bool) (form bool, err error) {
 		return true, nil
 	}
 	return false, errMediaType
+}
+
+// soleMediaType gives the one media type that a body is declared to have, with its parameters. Bodies are UTF-8, and not compressed.
+func soleMediaType(h http.Header) (string, map[string]string, error) {
+	types := h.Values("Content-Type")
+	if len(types) != 1 || h.Get("Content-Encoding") != "" {
+		return "", nil, errMediaType
+	}
+	name, params, err := mime.ParseMediaType(types[0])
+	if err != nil {
+		return "", nil, errMediaType
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return "", nil, errMediaType
+	}
+	return name, params, nil
 }
 
 func (q *request) client() access.Client {

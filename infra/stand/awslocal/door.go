@@ -71,7 +71,7 @@ func (s *stand) door() (http.Handler, error) {
 			return
 		}
 		if r.URL.Path == "/admin" || strings.HasPrefix(r.URL.Path, "/admin/accounts") {
-			if err := verifier.Verify(r, web.MaxBody); err != nil {
+			if err := verifier.Verify(r, web.MaxRequest); err != nil {
 				denied.write(w)
 				return
 			}

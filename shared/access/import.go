@@ -1,0 +1,46 @@
+package access
+
+import (
+	"errors"
+	"slices"
+)
+
+// MaxImportRows is how many rows one import may hold (api.md: payload_too_large).
+const MaxImportRows = 10_000
+
+// ImportReport says what an import did; of a dry run, what it would do. Each row is on its own: good ones are made, bad ones
+// are reported.
+type ImportReport struct {
+	Rows      int // in the file
+	Created   int
+	Unchanged int // were there already, just so: a file may be imported again
+	Errors    []RowError
+}
+
+// RowError says what is wrong with one row of a file. Row counts from 1, the first after the header; for PSKC it is the ordinal
+// of the KeyPackage (details 29).
+type RowError struct {
+	Row int
+	FieldError
+}
+
+// refuse reports what is wrong with a row. Whatever else went wrong is the caller's, and returned.
+func (r *ImportReport) refuse(row int, err error) error {
+	var fields []FieldError
+	if e, ok := errors.AsType[*InputError](err); ok {
+		fields = e.Fields
+	} else if e, ok := errors.AsType[*ConflictError](err); ok {
+		fields = []FieldError{{Field: e.Field, Code: e.Reason}}
+	} else {
+		return err
+	}
+	for _, f := range fields {
+		r.Errors = append(r.Errors, RowError{row, f})
+	}
+	return nil
+}
+
+// sort puts the errors into the order of the file, each row's as they were found.
+func (r *ImportReport) sort() {
+	slices.SortStableFunc(r.Errors, func(a, b RowError) int { return a.Row - b.Row })
+}
