@@ -211,6 +211,18 @@ func TestEditOperator(t *testing.T) {
 	theirs.signIn(&person{username: other.username, password: temporary}, "/new-password")
 	theirs.look("new_password", "by_administrator")
 
+	b.visit("/manage/operators/"+other.id, 200)
+	b.follow("main a[href$='/sessions']", 200)
+	b.says("Rosalind Bachmann", other.username)
+	b.look("manage_operator_sessions", "")
+	b.follow("main form button.danger", 200)
+	b.says("All sessions have ended.", "Not signed in anywhere.")
+	b.look("manage_operator_sessions", "ended")
+	theirs.visit("/new-password", 200)
+	theirs.at("/login")
+	theirs.signIn(&person{username: other.username, password: temporary}, "/new-password")
+
+	b.visit("/manage/operators/"+other.id, 200)
 	b.choose("state", "Disabled")
 	b.follow("main form > button", 200)
 	theirs.visit("/new-password", 200)
@@ -220,6 +232,15 @@ func TestEditOperator(t *testing.T) {
 	b.says("This is you.")
 	b.shows(field("role"), false)
 	b.look("manage_operator", "oneself")
+
+	b.visit("/manage/operators/"+other.id, 200)
+	b.follow("main a[href$='/delete']", 200)
+	b.says("Rosalind Bachmann", other.username)
+	b.look("manage_operator_delete", "")
+	b.follow("main button.danger", 200)
+	b.at("/manage/operators")
+	b.says("The operator was deleted.")
+	b.look("manage_operators", "deleted")
 }
 
 func TestPolicy(t *testing.T) {
