@@ -194,7 +194,7 @@ func TestEditOperator(t *testing.T) {
 	b.says("Two-factor authentication is disabled for this operator, who has been told by mail.")
 	b.look("manage_operator", "totp_disabled")
 	b.follow("main a[href*='/manage/notices']", 200)
-	b.says("totp.disabled_by_administrator", "Lost her telephone")
+	b.says("Two-factor authentication disabled by an administrator", "Lost her telephone")
 	b.look("manage_notices", "operator")
 
 	b.visit("/manage/operators/"+other.id, 200)
@@ -327,7 +327,7 @@ func TestNotices(t *testing.T) {
 	b.signIn(p, "/account")
 	b.follow("nav a[href$='/manage/notices']", 200)
 	b.look("manage_notices", "")
-	b.choose("type", "password.changed")
+	b.choose("type", "Password changed")
 	b.fill("query", p.id)
 	b.fill("from", "01012020")
 	if b.value("from") != "2020-01-01" {

@@ -128,6 +128,10 @@ var scenarios = []scenario{
 			return p.Service.DeleteOperator(p.T.Context(), access.System, accesstest.Account, bob.ID)
 		}
 	}},
+	{"Usernames", "", 0, onAlice(func(p *accesstest.Place, o *accesstest.Operator) error {
+		_, err := p.Service.Usernames(p.T.Context(), accesstest.Account, []string{o.ID})
+		return err
+	})},
 	{"ListOperatorSessions", "", 0, onAlice(func(p *accesstest.Place, o *accesstest.Operator) error {
 		_, _, err := p.Service.ListOperatorSessions(p.T.Context(), accesstest.Account, o.ID, 0, "")
 		return err

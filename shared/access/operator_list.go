@@ -195,6 +195,30 @@ func (s *Service) operatorsOf(ctx context.Context, accountID string, names []sto
 	return found, nil
 }
 
+// Usernames gives the usernames of operators of an account, by their ids. Those who are there no more are left out, and so is
+// what is no id.
+func (s *Service) Usernames(ctx context.Context, accountID string, operatorIDs []string) (map[string]string, error) {
+	ids := slices.DeleteFunc(slices.Clone(operatorIDs), func(id string) bool { return !isID(id) })
+	slices.Sort(ids)
+	names := map[string]string{}
+	for some := range slices.Chunk(slices.Compact(ids), store.MaxGet) {
+		operators, records := make([]operator, len(some)), make([]record, len(some))
+		for i, id := range some {
+			operators[i] = operator{AccountID: accountID, ID: id}
+			records[i] = &operators[i]
+		}
+		if err := s.get(ctx, records...); err != nil {
+			return nil, fmt.Errorf("load operators: %w", err)
+		}
+		for _, o := range operators {
+			if o.exists() {
+				names[o.ID] = o.Username
+			}
+		}
+	}
+	return names, nil
+}
+
 // GetOperator gives one operator of an account. ErrNotFound.
 func (s *Service) GetOperator(ctx context.Context, accountID, operatorID string) (OperatorView, error) {
 	if !isID(operatorID) {

@@ -451,9 +451,30 @@ func listNotices(q *request) (reply, error) {
 		return reply{}, err
 	}
 	l := list[access.NoticeView]{Items: found.Items, Next: found.Next}
-	return reply{json: l.orEmpty(), page: page{name: "manage_notices", data: map[string]any{
-		"List": l, "Types": access.NoticeTypes(),
-	}}}, nil
+	r := reply{json: l.orEmpty()}
+	if q.html {
+		r.page, err = noticesPage(q, l)
+	}
+	return r, err
+}
+
+// noticesPage shows notices to people: operators by their names, where they are still there.
+func noticesPage(q *request, l list[access.NoticeView]) (page, error) {
+	var ids []string
+	for _, n := range l.Items {
+		ids = append(ids, n.OperatorID, strings.TrimPrefix(n.Actor, "operator:"))
+	}
+	names, err := q.s.Service.Usernames(q.Context(), q.accountID, ids)
+	if err != nil {
+		return page{}, err
+	}
+	actors := map[string]string{}
+	for id, name := range names {
+		actors["operator:"+id] = name
+	}
+	return page{name: "manage_notices", data: map[string]any{
+		"List": l, "Types": access.NoticeTypes(), "Names": names, "Actors": actors,
+	}}, nil
 }
 
 func verifyNotices(q *request) (reply, error) {

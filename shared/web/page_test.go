@@ -108,9 +108,9 @@ func shownPages() map[string][]any {
 			map[string]any{"Statuses": access.MailStatuses(), "List": access.MailPage{}}},
 		"manage_settings":       {map[string]any{"Settings": access.Settings{Name: "Demo", Language: "en"}, "Languages": access.Languages(), "After": "saved"}},
 		"manage_notices_verify": verified,
-		"manage_notices": {map[string]any{"Types": access.NoticeTypes(), "List": list[access.NoticeView]{Next: &next, Items: []access.NoticeView{
+		"manage_notices": {map[string]any{"Types": access.NoticeTypes(), "Names": map[string]string{"y": "bob"}, "Actors": map[string]string{"operator:x": "alice"}, "List": list[access.NoticeView]{Next: &next, Items: []access.NoticeView{
 			{Seq: &seq, At: at, Type: "policy.changed", Actor: "operator:x", OperatorID: "y", Detail: map[string]string{"minLength": "15 -> 8"}}, {At: at, Type: "totp.blocked", Actor: "system"},
-		}}}, map[string]any{"List": list[access.NoticeView]{}, "Types": access.NoticeTypes()}},
+		}}}, map[string]any{"List": list[access.NoticeView]{}, "Types": access.NoticeTypes(), "Names": map[string]string{}, "Actors": map[string]string{}}},
 	}
 }
 
