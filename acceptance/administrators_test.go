@@ -280,6 +280,46 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// What a change of policy would mean is told by both doors, before it is made, and nothing is changed by asking.
+func TestPolicyPreview(t *testing.T) {
+	operator(t, "operator")
+	for _, d := range doors(t) {
+		t.Run(strings.Trim(d.name, "/"), func(t *testing.T) {
+			before := d.do(t, "GET", d.prefix+"/policy", nil, nil).want(200)
+			policy := decode(t, before.body)
+			ifMatch := map[string]string{"If-Match": before.header.Get("ETag")}
+			ask := func(query string, headers map[string]string) *answer {
+				t.Helper()
+				return d.do(t, "POST", d.prefix+"/policy/preview"+query, policy, headers)
+			}
+			if a := ask("", nil).want(200); len(a.field("changes").([]any)) != 0 {
+				t.Errorf("no change: %s", a.body)
+			}
+			policy["totp"] = "required"
+			policy["reset"].(map[string]any)["minutes"] = 45
+			a := ask("?enforce=next_login", ifMatch).want(200)
+			for _, must := range []string{`{"field":"reset.minutes","from":30,"to":45}`, `{"field":"totp","from":"optional","to":"required"}`} {
+				if !strings.Contains(string(a.body), must) {
+					t.Errorf("%s is not in %s", must, a.body)
+				}
+			}
+			for _, of := range []string{"impact.operators", "impact.mustChange", "impact.mustSetUpTotp"} {
+				if n, ok := a.field(of).(float64); !ok || n < 1 {
+					t.Errorf("%s is %v in %s", of, n, a.body)
+				}
+			}
+			ask("", map[string]string{"If-Match": `"0"`}).refused(409, "conflict")
+			ask("?cursor=forged", nil).refused(400, "invalid_request")
+			ask("?enforce=never", nil).refused(400, "invalid_request")
+			policy["minLength"] = 7
+			ask("", nil).refused(400, "invalid_request")
+			if after := d.do(t, "GET", d.prefix+"/policy", nil, nil).want(200); string(after.body) != string(before.body) {
+				t.Errorf("the policy is %s after a preview, and was %s", after.body, before.body)
+			}
+		})
+	}
+}
+
 // enforce=next_login has everybody choose again.
 func TestEnforcedPolicy(t *testing.T) {
 	p := operator(t, "operator")

@@ -276,7 +276,10 @@ func TestPolicy(t *testing.T) {
 	later.fill("temporaryPasswordHours", "48")
 	later.to(field("totp"))
 	later.do("choose the last option", chromedp.KeyEvent(kb.End))
-	later.follow("main form > button", 200)
+	later.follow("main > form > button", 200)
+	later.says("Temporary passwords last this many hours", "Operators who have to set up two-factor authentication at the next sign-in: ")
+	later.look("manage_policy", "preview")
+	later.follow("main section form > button", 200)
 	later.says("Saved.")
 	later.look("manage_policy", "saved")
 	if later.value("temporaryPasswordHours") != "48" || later.value("totp") != "required" {
@@ -305,6 +308,7 @@ func TestPolicy(t *testing.T) {
 	b.do("choose the first option", chromedp.KeyEvent(kb.Home))
 	b.fill("temporaryPasswordHours", "72")
 	b.enter(200)
+	b.follow("main section form > button", 200)
 	b.says("Saved.")
 }
 

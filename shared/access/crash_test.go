@@ -287,6 +287,10 @@ var scenarios = []scenario{
 		_, err := p.Service.SetPolicy(p.T.Context(), access.System, accesstest.Account, access.SetPolicy{Policy: policy, IfMatch: `"1"`, EnforceNextLogin: true})
 		return err
 	})},
+	{"PreviewPolicy", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.PreviewPolicy(p.T.Context(), accesstest.Account, access.PreviewPolicy{SetPolicy: access.SetPolicy{Policy: access.DefaultPolicy()}})
+		return err
+	})},
 	{"Settings", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
 		_, err := p.Service.Settings(p.T.Context(), accesstest.Account)
 		return err

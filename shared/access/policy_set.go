@@ -2,12 +2,9 @@ package access
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -73,21 +70,21 @@ func decideSetPolicy(a *account, by Actor, c SetPolicy, now time.Time, random io
 	if a.policyVersion().ETag != c.IfMatch {
 		return PolicyVersion{}, nil, &ConflictError{Reason: "stale"}
 	}
-	details, err := policyDiff(a.Policy, c.Policy)
+	differ, err := policyChanges(a.Policy, c.Policy)
 	if err != nil {
 		return PolicyVersion{}, nil, err
 	}
-	if len(details) == 0 && !c.EnforceNextLogin {
+	if len(differ) == 0 && !c.EnforceNextLogin {
 		return a.policyVersion(), nil, nil
 	}
-	if c.Policy.MaxAgeDays != a.Policy.MaxAgeDays {
-		a.MaxAgeChangedAt = now
+	var details []detail
+	for _, d := range differ {
+		details = append(details, detail{d.Field, string(d.From) + " -> " + string(d.To)})
 	}
 	if c.EnforceNextLogin {
-		a.EnforcedAt = now
 		details = append(details, detail{"enforce", "next_login"})
 	}
-	a.Policy = c.Policy
+	a.setPolicy(c, now)
 	a.PolicyVersion++
 	n, err := newNotice(NoticePolicyChanged, by, a.ID, "", now, random, details...)
 	if err != nil {
@@ -96,37 +93,13 @@ func decideSetPolicy(a *account, by Actor, c SetPolicy, now time.Time, random io
 	return a.policyVersion(), changes{put(a), put(n)}, nil
 }
 
-// policyDiff lists the fields that differ, as "from -> to", by name.
-func policyDiff(from, to Policy) ([]detail, error) {
-	flat := func(p Policy) (map[string]string, error) {
-		raw, err := json.Marshal(p)
-		if err != nil {
-			return nil, err
-		}
-		var fields map[string]json.RawMessage
-		if err := json.Unmarshal(raw, &fields); err != nil {
-			return nil, err
-		}
-		flat := map[string]string{}
-		for name, v := range fields {
-			flat[name] = string(v)
-		}
-		return flat, nil
+// setPolicy is what a change of policy does to the account, but for its version.
+func (a *account) setPolicy(c SetPolicy, now time.Time) {
+	if c.Policy.MaxAgeDays != a.Policy.MaxAgeDays {
+		a.MaxAgeChangedAt = now
 	}
-	before, err := flat(from)
-	if err != nil {
-		return nil, err
+	if c.EnforceNextLogin {
+		a.EnforcedAt = now
 	}
-	after, err := flat(to)
-	if err != nil {
-		return nil, err
-	}
-	var details []detail
-	for name, v := range after {
-		if before[name] != v {
-			details = append(details, detail{name, before[name] + " -> " + v})
-		}
-	}
-	slices.SortFunc(details, func(a, b detail) int { return strings.Compare(a.Name, b.Name) })
-	return details, nil
+	a.Policy = c.Policy
 }

@@ -20,6 +20,7 @@ func Manage() Function {
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/password-reset", handle: showForm(resetPasswordForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/totp/delete", handle: showForm(disableTOTPForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/delete", handle: showForm(deleteOperatorForm)},
+		{Method: http.MethodGet, Pattern: at + "/policy/preview", handle: showForm(policyForm)}, // for who comes back to it by its address
 	}
 	for _, r := range administration(at) {
 		routes = append(routes, r)
@@ -77,6 +78,8 @@ func administration(at string) []Route {
 		}},
 		{Method: http.MethodPut, Pattern: at + "/policy", handle: setPolicy, form: policyForm,
 			Query: policyQuery, Body: policyFields},
+		{Method: http.MethodPost, Pattern: at + "/policy/preview", handle: previewPolicy, form: policyForm,
+			Query: append([]Field{{Name: "cursor", Type: Text, Max: maxCursor}}, policyQuery...), Body: policyFields},
 		{Method: http.MethodGet, Pattern: at + "/policy/presets", handle: policyPresets},
 		{Method: http.MethodGet, Pattern: at + "/settings", handle: getSettings,
 			Query: []Field{{Name: "after", Type: Text, OneOf: afterSaved, Max: 32}}},
@@ -344,7 +347,7 @@ func policyForm(q *request) (page, error) {
 	return page{name: "manage_policy", data: map[string]any{
 		"Policy": shown, "Version": now, "ETag": now.ETag, "Preset": preset, "Presets": presetNames(),
 		"After": q.query.text("after"), "CaptchaModes": captchaModes, "TOTPModes": totpModes,
-		"ResetDeliveries": resetDeliveries,
+		"ResetDeliveries": resetDeliveries, "Partial": "",
 	}}, nil
 }
 
@@ -367,17 +370,29 @@ func versioned(p access.PolicyVersion) reply {
 }
 
 func setPolicy(q *request) (reply, error) {
+	c := q.setPolicy()
+	if c.IfMatch == "" {
+		return reply{}, inputError(fieldError("ifMatch", "missing"))
+	}
+	p, err := q.s.Service.SetPolicy(q.Context(), q.actor, q.accountID, c)
+	if err != nil {
+		return reply{}, err
+	}
+	r := versioned(p)
+	r.next = "/manage/policy?after=saved"
+	return r, nil
+}
+
+// setPolicy reads the change of policy that a request asks for, or asks about.
+func (q *request) setPolicy() access.SetPolicy {
 	v := q.body
 	ifMatch := strings.Join(q.Header.Values("If-Match"), ", ")
 	if ifMatch == "" {
 		ifMatch = v.text("ifMatch")
 	}
-	if ifMatch == "" {
-		return reply{}, inputError(fieldError("ifMatch", "missing"))
-	}
-	enforce := q.query.text("enforce") == "next_login" || v.text("enforce") == "next_login"
-	p, err := q.s.Service.SetPolicy(q.Context(), q.actor, q.accountID, access.SetPolicy{
-		IfMatch: ifMatch, EnforceNextLogin: enforce,
+	return access.SetPolicy{
+		IfMatch:          ifMatch,
+		EnforceNextLogin: q.query.text("enforce") == "next_login" || v.text("enforce") == "next_login",
 		Policy: access.Policy{
 			MinLength: v.int("minLength"), MaxLength: v.int("maxLength"),
 			RequireLower: v.bool("requireLower"), RequireUpper: v.bool("requireUpper"),
@@ -392,13 +407,36 @@ func setPolicy(q *request) (reply, error) {
 			NewBrowserMail: v.bool("newBrowserMail"), TemporaryPasswordHours: v.int("temporaryPasswordHours"),
 			SessionIdleMinutes: v.int("sessionIdleMinutes"), SessionHours: v.int("sessionHours"),
 		},
-	})
+	}
+}
+
+// passwordRuleFields are those of the policy that say what a new password has to be.
+var passwordRuleFields = []string{
+	"minLength", "maxLength", "requireLower", "requireUpper", "requireDigit", "requireSymbol", "history", "historyDays", "blocklist",
+}
+
+// previewPolicy tells what a change of policy would mean. Its page has a button that makes the change as it is shown.
+func previewPolicy(q *request) (reply, error) {
+	c := access.PreviewPolicy{SetPolicy: q.setPolicy(), Cursor: q.query.text("cursor")}
+	found, err := q.s.Service.PreviewPolicy(q.Context(), q.accountID, c)
+	if err != nil || !q.html {
+		return reply{json: found}, err
+	}
+	p, err := policyForm(q)
 	if err != nil {
 		return reply{}, err
 	}
-	r := versioned(p)
-	r.next = "/manage/policy?after=saved"
-	return r, nil
+	data := p.data.(map[string]any)
+	if c.IfMatch != "" {
+		data["ETag"] = c.IfMatch
+	}
+	values, err := c.Policy.Fields()
+	data["Policy"], data["Preview"], data["Values"], data["Enforce"] = c.Policy, found, values, c.EnforceNextLogin
+	data["NewRules"] = slices.ContainsFunc(found.Changes, func(c access.PolicyChange) bool { return slices.Contains(passwordRuleFields, c.Field) })
+	if found.Next != nil {
+		data["Partial"] = "_partial" // of the texts that then say so
+	}
+	return reply{page: p}, err
 }
 
 func policyPresets(q *request) (reply, error) {

@@ -290,6 +290,24 @@ func (v *view) Numbers(list []int) string {
 	return strings.Join(words, ", ")
 }
 
+// PolicyText writes a value of the policy as forms hold it; PolicyWord as people read it.
+func (v *view) PolicyText(value json.RawMessage) string { return access.PolicyText(value) }
+
+// PolicyWord writes the value of a field of the policy for people.
+func (v *view) PolicyWord(field string, value json.RawMessage) string {
+	text := access.PolicyText(value)
+	prefix := map[string]string{"captcha": "page.captcha_mode.", "totp": "page.totp_mode.", "reset.delivery": "page.reset_delivery."}[field]
+	switch {
+	case prefix != "":
+		return v.T(prefix + text)
+	case text == "true", text == "false":
+		return v.T("page.policy_value." + text)
+	case text == "":
+		return v.T("page.policy_value.none")
+	}
+	return text
+}
+
 // Field describes one input for the partial "field": its name and pairs of further attributes.
 func (v *view) Field(name string, attributes ...string) (input, error) {
 	f := input{v: v, Name: name, ID: "f-" + name, Label: v.Label(name), Type: "text", Wrong: v.Wrong(name), Value: v.Typed(name)}

@@ -64,9 +64,26 @@ func shownPages() map[string][]any {
 	for _, preset := range append(presetNames(), "") {
 		policies = append(policies, map[string]any{
 			"Policy": access.DefaultPolicy(), "ETag": `"1"`, "Preset": preset, "Presets": presetNames(), "After": "saved",
-			"CaptchaModes": captchaModes, "TOTPModes": totpModes, "ResetDeliveries": resetDeliveries,
+			"CaptchaModes": captchaModes, "TOTPModes": totpModes, "ResetDeliveries": resetDeliveries, "Partial": "",
 		})
 	}
+	values, _ := access.DefaultPolicy().Fields()
+	for _, partial := range []string{"", "_partial"} {
+		for _, enforce := range []bool{false, true} {
+			policies = append(policies, map[string]any{
+				"Policy": access.PolicyPresets()["classic"], "ETag": `"1"`, "Presets": presetNames(), "CaptchaModes": captchaModes, "TOTPModes": totpModes,
+				"ResetDeliveries": resetDeliveries, "Partial": partial, "Enforce": enforce, "NewRules": !enforce, "Values": values,
+				"Preview": access.PolicyPreview{
+					Changes: []access.PolicyChange{
+						{Field: "blocklist", From: []byte("true"), To: []byte("false")}, {Field: "warnDays", From: []byte("[14,3]"), To: []byte("[]")},
+						{Field: "totp", From: []byte(`"optional"`), To: []byte(`"required"`)},
+					},
+					Impact: access.PolicyImpact{Operators: 4, OldPasswords: 3, MustChange: 2, MustSetUpTOTP: 1},
+				},
+			})
+		}
+	}
+	policies = append(policies, map[string]any{"Policy": access.DefaultPolicy(), "ETag": `"1"`, "Partial": "", "Preview": access.PolicyPreview{}})
 	seq := int64(7)
 	verified := []any{map[string]any{"Report": access.NoticeReport{OK: true, Entries: 7, SealedTo: 7, SealedAt: &at, Unsealed: 1, PublicKey: "-----BEGIN <b>"}}}
 	for _, how := range []chain.How{chain.Altered, chain.Replaced, chain.Missing, chain.Repeated, chain.Unsigned, chain.BadSignature, access.HowNoKey} {

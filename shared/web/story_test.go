@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,7 +226,18 @@ func TestManageByBrowser(t *testing.T) {
 		policy = append(policy, m[1], html.UnescapeString(value[1]))
 	}
 	policy = append(policy, "captcha", "off", "totp", "optional", "reset.delivery", "code", "minLength", "20")
-	b.want(303, "/manage/policy?after=saved", "POST", "/manage/policy", posted(policy...))
+	// What it would mean is shown first, and nothing is saved by that; the button there saves it.
+	b.want(400, `href="#f-minLength"`, "POST", "/manage/policy/preview", posted(append(slices.Clone(policy), "minLength", "7")...))
+	b.want(200, "No rule changes.", "POST", "/manage/policy/preview", posted(append(slices.Clone(policy), "captcha", "after_failures", "minLength", "15")...))
+	a = b.want(200, "<td>15</td><td>20</td>", "POST", "/manage/policy/preview", posted(policy...))
+	b.want(200, `name="minLength" type="number" value="15"`, "GET", "/manage/policy/preview", "")
+	form := regexp.MustCompile(`(?s)<form method="post" action="/manage/policy">.*?</form>`).FindString(a.text)
+	var shown []string
+	for _, m := range regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`).FindAllStringSubmatch(form, -1) {
+		shown = append(shown, m[1], html.UnescapeString(m[2]))
+	}
+	b.want(303, "/manage/policy?after=saved", "POST", "/manage/policy", posted(shown...))
+	b.want(409, "Show the policy as it is now", "POST", "/manage/policy/preview", posted(policy...))
 	b.want(409, "Show the policy as it is now", "POST", "/manage/policy", posted(policy...))
 	b.want(400, `href="#f-warnDays"`, "POST", "/manage/policy", posted(append(policy, "warnDays", "1, 2")...))
 	a = b.want(200, `name="minLength" type="number" value="20"`, "GET", "/manage/policy", "")
@@ -287,6 +299,10 @@ func TestAdministrationByProgram(t *testing.T) {
 			t.Errorf("PUT %s/policy keeps the ETag", c.at)
 		}
 		p.want(409, "conflict", "PUT", c.at+"/policy", a.text, with...)
+		p.want(409, "conflict", "POST", c.at+"/policy/preview", a.text, with...)
+		p.want(200, `{"changes":[],"impact":{"operators":`, "POST", c.at+"/policy/preview?enforce=next_login", a.text, c.headers...)
+		p.want(200, `{"field":"reset.minutes","from":30,"to":60}`, "POST", c.at+"/policy/preview", strings.Replace(a.text, `"minutes":30`, `"minutes":60`, 1), c.headers...)
+		p.want(400, `"field":"cursor"`, "POST", c.at+"/policy/preview?cursor=forged", a.text, c.headers...)
 		p.want(400, `"field":"minLength"`, "PUT", c.at+"/policy", `{}`, with...)
 		a = p.want(200, `"language":"en"`, "GET", c.at+"/settings", "", c.headers...)
 		p.want(200, `"language":"en"`, "PUT", c.at+"/settings", a.text, c.headers...)
