@@ -12,11 +12,9 @@ import (
 )
 
 func newAccounts(o *clientOptions) *cobra.Command {
-	accounts := &cobra.Command{Use: "accounts", Short: "The accounts of a deployment", RunE: showHelp}
-	accounts.AddCommand(newAccountsList(o), newAccountsGet(o), newAccountsCreate(o), newAccountsRename(o),
+	return group("accounts", "The accounts of a deployment", newAccountsList(o), newAccountsGet(o), newAccountsCreate(o), newAccountsRename(o),
 		newAccountsState(o, "suspend", access.AccountSuspended, "Close an account: logins, sessions, codes and mails stop at once"),
 		newAccountsState(o, "resume", access.AccountActive, "Open a suspended account again; everybody signs in anew"))
-	return accounts
 }
 
 func printAccounts(cmd *cobra.Command, o *clientOptions, all ...access.AccountSummary) error {

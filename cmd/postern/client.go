@@ -13,15 +13,29 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
 // clientOptions are the flags of every command that asks a service.
-type clientOptions struct{ endpoint, output string }
+type clientOptions struct {
+	endpoint, output string
+	noInput          bool // never ask anything
+}
 
-// maxAnswer is how long an answer may be.
-const maxAnswer = 32 << 20
+const (
+	// maxAnswer is how long an answer may be, in bytes.
+	maxAnswer = 32 << 20
+	// maxWait is how long an answer may take: API Gateway gives up after 29 seconds, one machine after 60.
+	maxWait = 70 * time.Second
+)
+
+// client asks Postern. It follows no redirect: the administrators' door has none, and a signature is good for one address only.
+var client = &http.Client{
+	Timeout:       maxWait,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
 
 // problem is an answer that refuses (RFC 9457).
 type problem struct {
@@ -35,43 +49,74 @@ type problem struct {
 	} `json:"errors"`
 }
 
-// say tells what was refused, and each field that is wrong.
-func (p *problem) say() error {
+// Error tells what was refused, and each field that is wrong.
+func (p *problem) Error() string {
 	text := fmt.Sprintf("refused: %s (%s, request %s)", p.Detail, p.Code, p.RequestID)
 	for _, e := range p.Errors {
 		text += "\n  " + e.Field + ": " + e.Message
 	}
-	return errors.New(text)
+	return text + p.hint()
 }
 
-// ask sends a request to the administrators' door, and decodes the answer.
-func (o *clientOptions) ask(ctx context.Context, method, path string, body, answer any) error {
-	raw, _, err := o.send(ctx, method, path, body)
+// hint says more than the service does of a refusal that has its reason on this side.
+func (p *problem) hint() string {
+	if p.Code == "forbidden" {
+		return "\n  Are these the credentials of that deployment, may they do this, and is the clock right? See postern doctor."
+	}
+	return ""
+}
+
+// ask sends a request to the administrators' door, and decodes the answer. header is names and values of further header fields.
+func (o *clientOptions) ask(ctx context.Context, method, path string, body, answer any, header ...string) error {
+	_, err := o.askWithHeader(ctx, method, path, body, answer, header...)
+	return err
+}
+
+// askWithHeader is ask for those who need the header of the answer too.
+func (o *clientOptions) askWithHeader(ctx context.Context, method, path string, body, answer any, header ...string) (http.Header, error) {
+	raw, got, err := o.send(ctx, method, path, body, header...)
 	if err != nil || answer == nil {
-		return err
+		return got, err
 	}
 	if err := json.Unmarshal(raw, answer); err != nil {
-		return fmt.Errorf("read answer of %s: %w", o.endpoint, err)
+		return got, o.notPostern("something else than JSON")
 	}
-	return nil
+	return got, nil
 }
+
+// notPostern is what is said of an answer that is none of Postern's.
+func (o *clientOptions) notPostern(answer string) error {
+	return &exitError{exitConfiguration, fmt.Errorf("%s answered %s, and not as Postern does: is it the right endpoint?", o.endpoint, answer)}
+}
+
+// credentials gives the caller's AWS configuration, and credentials that can be signed with.
+func credentials(ctx context.Context) (aws.Config, aws.Credentials, error) {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return cfg, aws.Credentials{}, &exitError{exitConfiguration, fmt.Errorf("read AWS configuration: %w", err)}
+	}
+	c, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return cfg, c, &exitError{exitConfiguration, errors.New("no AWS credentials: set AWS_PROFILE, or sign in with aws sso login")}
+	}
+	return cfg, c, nil
+}
+
+// localRegion is what `postern serve` writes beside its key pair, in a file that the SDK reads no region from.
+const localRegion = "local"
 
 // send sends a request to the administrators' door, signed with the caller's AWS credentials, and gives the answer's body and
 // header.
-func (o *clientOptions) send(ctx context.Context, method, path string, body any) ([]byte, http.Header, error) {
+func (o *clientOptions) send(ctx context.Context, method, path string, body any, header ...string) ([]byte, http.Header, error) {
 	if o.endpoint == "" {
 		return nil, nil, &exitError{exitUsage, errors.New("say where the service is, with --endpoint or $POSTERN_ENDPOINT")}
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, key, err := credentials(ctx)
 	if err != nil {
-		return nil, nil, &exitError{exitConfiguration, fmt.Errorf("read AWS configuration: %w", err)}
-	}
-	credentials, err := cfg.Credentials.Retrieve(ctx)
-	if err != nil {
-		return nil, nil, &exitError{exitConfiguration, errors.New("no AWS credentials: set AWS_PROFILE, or sign in with aws sso login")}
+		return nil, nil, err
 	}
 	if cfg.Region == "" {
-		cfg.Region = "local" // what `postern serve` writes beside its key pair, in a file that the SDK reads no region from
+		cfg.Region = localRegion
 	}
 	var raw []byte
 	if body != nil {
@@ -87,25 +132,31 @@ func (o *clientOptions) send(ctx context.Context, method, path string, body any)
 	if raw != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
+	for i := 0; i+1 < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	sum := sha256.Sum256(raw)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, r, hex.EncodeToString(sum[:]), "execute-api", cfg.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, key, r, hex.EncodeToString(sum[:]), "execute-api", cfg.Region, time.Now()); err != nil {
 		return nil, nil, fmt.Errorf("sign request: %w", err)
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := client.Do(r)
 	if err != nil {
-		return nil, nil, &exitError{exitFailed, fmt.Errorf("ask %s: %w", o.endpoint, err)}
+		return nil, nil, &exitError{exitFailed, fmt.Errorf("ask %s: %w", o.endpoint, errors.Unwrap(err))}
 	}
 	defer resp.Body.Close()
 	raw, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read answer: %w", err)
+		return nil, nil, &exitError{exitFailed, fmt.Errorf("read answer of %s: %w", o.endpoint, err)}
 	}
-	if resp.StatusCode >= 300 {
-		var p problem
-		if json.Unmarshal(raw, &p) != nil || p.Code == "" {
-			return nil, nil, &exitError{exitRefused, fmt.Errorf("%s answered %s, and not as Postern does: is it the right endpoint?", o.endpoint, resp.Status)}
-		}
-		return nil, nil, &exitError{exitRefused, p.say()}
+	if resp.StatusCode < 300 {
+		return raw, resp.Header, nil
 	}
-	return raw, resp.Header, nil
+	var p problem
+	switch {
+	case json.Unmarshal(raw, &p) == nil && p.Code != "":
+		return nil, nil, &exitError{exitRefused, &p}
+	case resp.StatusCode >= 500:
+		return nil, nil, &exitError{exitFailed, fmt.Errorf("%s answered %s: try again in a while", o.endpoint, resp.Status)}
+	}
+	return nil, nil, o.notPostern(resp.Status)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"maps"
 	"net/url"
@@ -17,10 +16,8 @@ import (
 
 // noticesPath is where an account's log is asked for.
 func noticesPath(account string) (string, error) {
-	if account == "" {
-		return "", &exitError{exitUsage, errors.New("say which account, with --account")}
-	}
-	return "/admin/accounts/" + url.PathEscape(account) + "/notices", nil
+	path, err := accountPath(account)
+	return path + "/notices", err
 }
 
 func newNoticesList(o *clientOptions) *cobra.Command {

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"postern/shared/access"
 )
@@ -28,7 +26,8 @@ func operatorsPath(account string) (string, error) {
 	return path + "/operators", err
 }
 
-// find gives the operator that is meant, and the path of what is done to them.
+// find gives the operator that is meant, and the path of what is done to them. It costs two requests at the most: the list by
+// username, or by address for what holds an @, begins with the name that is exactly the query.
 func (f *operatorFlags) find(ctx context.Context, o *clientOptions) (access.OperatorView, string, error) {
 	none := access.OperatorView{}
 	path, err := operatorsPath(f.account)
@@ -41,24 +40,21 @@ func (f *operatorFlags) find(ctx context.Context, o *clientOptions) (access.Oper
 	if err := o.checkOutput(); err != nil {
 		return none, "", err
 	}
-	query := url.Values{"limit": {"200"}, "query": {f.operator}}
-	for {
-		var page access.OperatorPage
-		if err := o.ask(ctx, "GET", path+"?"+query.Encode(), nil, &page); err != nil {
-			return none, "", err
+	var page access.OperatorPage
+	query := url.Values{"limit": {"1"}, "query": {f.operator}}
+	if err := o.ask(ctx, "GET", path+"?"+query.Encode(), nil, &page); err != nil {
+		return none, "", err
+	}
+	for _, v := range page.Items {
+		if strings.EqualFold(v.Username, f.operator) || strings.EqualFold(v.Email, f.operator) {
+			return v, path + "/" + v.OperatorID, nil
 		}
-		for _, v := range page.Items {
-			if strings.EqualFold(v.Username, f.operator) || strings.EqualFold(v.Email, f.operator) {
-				return v, path + "/" + v.OperatorID, nil
-			}
-		}
-		if page.Next == nil {
-			break
-		}
-		query.Set("cursor", *page.Next)
 	}
 	path += "/" + url.PathEscape(f.operator)
 	err = o.ask(ctx, "GET", path, nil, &none)
+	if p := (*problem)(nil); errors.As(err, &p) && p.Code == "not_found" {
+		err = &exitError{exitRefused, fmt.Errorf("account %s has no operator whose username, email or operatorId is %q", f.account, f.operator)}
+	}
 	return none, path, err
 }
 
@@ -190,23 +186,6 @@ func newOperatorsState(o *clientOptions, verb string, state access.OperatorState
 	return cmd
 }
 
-// confirmed asks on a terminal whether what cannot be taken back is meant; elsewhere --yes must say so.
-func confirmed(cmd *cobra.Command, yes bool, question string) error {
-	if yes {
-		return nil
-	}
-	if !term.IsTerminal(int(os.Stdin.Fd())) {
-		return &exitError{exitUsage, errors.New("this cannot be taken back: say --yes if you mean it")}
-	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "%s [y/N] ", question)
-	var answer string
-	_, _ = fmt.Fscanln(os.Stdin, &answer)
-	if !strings.EqualFold(answer, "y") && !strings.EqualFold(answer, "yes") {
-		return &exitError{exitInterrupted, errors.New("nothing was done")}
-	}
-	return nil
-}
-
 func newOperatorsDelete(o *clientOptions) *cobra.Command {
 	var f operatorFlags
 	var yes bool
@@ -221,7 +200,7 @@ To keep somebody out for a while, use disable.`,
 			if err != nil {
 				return err
 			}
-			if err := confirmed(cmd, yes, fmt.Sprintf("Delete %s (%s %s, %s) of account %s?", v.Username, v.FirstName, v.LastName, v.Email, f.account)); err != nil {
+			if err := o.confirm(cmd, yes, fmt.Sprintf("Delete %s (%s %s, %s) of account %s?", v.Username, v.FirstName, v.LastName, v.Email, f.account)); err != nil {
 				return err
 			}
 			if err := o.ask(cmd.Context(), "DELETE", path, nil, nil); err != nil {

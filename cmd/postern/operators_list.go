@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net/url"
 	"time"
@@ -19,8 +18,9 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 		Short:   "List the operators of an account, by username",
 		Example: `  postern --endpoint http://localhost:3000 operators list --account demo --totp disabled`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if account == "" {
-				return &exitError{exitUsage, errors.New("say which account, with --account")}
+			path, err := operatorsPath(account)
+			if err != nil {
+				return err
 			}
 			if err := o.checkOutput(); err != nil {
 				return err
@@ -36,7 +36,7 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 			}
 			for {
 				var page access.OperatorPage
-				if err := o.ask(cmd.Context(), "GET", "/admin/accounts/"+url.PathEscape(account)+"/operators?"+query.Encode(), nil, &page); err != nil {
+				if err := o.ask(cmd.Context(), "GET", path+"?"+query.Encode(), nil, &page); err != nil {
 					return err
 				}
 				all = append(all, page.Items...)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	awssqs "github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/spf13/cobra"
@@ -63,12 +62,9 @@ func queueClient(ctx context.Context, stack string) (*awssqs.Client, error) {
 	if stack == "" {
 		return nil, &exitError{exitUsage, errors.New("say which deployment, with --stack: the name of its CloudFormation stack")}
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, _, err := credentials(ctx)
 	if err != nil {
-		return nil, &exitError{exitConfiguration, fmt.Errorf("read AWS configuration: %w", err)}
-	}
-	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return nil, &exitError{exitConfiguration, errors.New("no AWS credentials: set AWS_PROFILE, or sign in with aws sso login")}
+		return nil, err
 	}
 	if cfg.Region == "" {
 		return nil, &exitError{exitConfiguration, errors.New("no AWS region: set AWS_REGION, or region in the profile")}
