@@ -102,7 +102,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().BoolVar(&o.noInput, "no-input", false, "never ask anything: refuse what would need an answer")
 	root.PersistentFlags().StringVar(&o.endpoint, "endpoint", os.Getenv("POSTERN_ENDPOINT"), "where the service is, as https://host[/stage]; default $POSTERN_ENDPOINT")
 	root.PersistentFlags().StringVar(&o.output, "output", "table", "table, json or csv")
-	root.AddCommand(newServe(), newInit(), newAccounts(&o),
+	root.AddCommand(newServe(), newInit(), newDoctor(&o), newAccounts(&o),
 		group("operators", "The operators of an account", newOperatorsList(&o), newOperatorsGet(&o), newOperatorsCreate(&o), newOperatorsUpdate(&o),
 			newOperatorsState(&o, "disable", access.StateDisabled, "Keep an operator out, and end their sessions"),
 			newOperatorsState(&o, "enable", access.StateActive, "Let an operator in again who was disabled"),

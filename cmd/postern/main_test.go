@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/spf13/pflag"
@@ -27,6 +28,7 @@ func TestMain(m *testing.M) {
 //	serve        starts a demo server of its own in $WORK/data and sets what a caller of it needs: POSTERN_ENDPOINT, AWS_PROFILE, …
 //	job NAME     runs a scheduled job of that server now
 //	exit CODE postern …   runs a command that has to end with that exit code
+//	aws FAULT…   starts a fake of what doctor looks at on AWS, with these faults (doctor_aws_test.go)
 //	another [STATUS] BODY   points POSTERN_ENDPOINT to a service of another kind, which answers that to everything
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -36,7 +38,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "exit": exit, "another": another, "job": job},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"serve": serve, "exit": exit, "another": another, "job": job, "aws": startAWS},
 	})
 }
 
@@ -168,5 +170,34 @@ func TestReadLineInterrupted(t *testing.T) {
 	interrupt()
 	if _, err := readLine(ctx, in); !errors.Is(err, context.Canceled) {
 		t.Errorf("readLine: %v, want %v", err, context.Canceled)
+	}
+}
+
+// The clock is judged by the tolerance of signatures.
+func TestExamineClock(t *testing.T) {
+	now := time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC)
+	for date, want := range map[string]finding{
+		"Wed, 25 Nov 2026 09:00:01 GMT": {"clock", statusOK, "this machine is 1s behind the service", ""},
+		"Wed, 25 Nov 2026 08:59:00 GMT": {"clock", statusWarning, "this machine is 1m0s ahead of the service", "set the clock of this machine, with NTP: signatures are good for 5m0s"},
+		"Wed, 25 Nov 2026 09:07:00 GMT": {"clock", statusFailed, "this machine is 7m0s behind the service, and signatures are good for 5m0s", "set the clock of this machine, with NTP"},
+		"":                              {"clock", statusWarning, "the service does not tell the time", "see for yourself that this machine's clock is right: signatures are good for five minutes"},
+	} {
+		if got := examineClock(http.Header{"Date": {date}}, now); got != want {
+			t.Errorf("Date %q: got %+v, want %+v", date, got, want)
+		}
+	}
+}
+
+// A signature for another region is refused by API Gateway, so doctor looks at that itself.
+func TestExamineCredentialsRegion(t *testing.T) {
+	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y", "AWS_REGION": "us-east-1", "AWS_PROFILE": ""} {
+		t.Setenv(name, value)
+	}
+	got := examineCredentials(t.Context(), "https://abc.execute-api.eu-central-1.amazonaws.com/live")
+	if got.Status != statusFailed || got.Do != "set AWS_REGION=eu-central-1" {
+		t.Errorf("another region: %+v", got)
+	}
+	if got := examineCredentials(t.Context(), "https://abc.execute-api.us-east-1.amazonaws.com/live"); got.Status != statusOK {
+		t.Errorf("the same region: %+v", got)
 	}
 }
