@@ -53,35 +53,29 @@ func askedAWS(check string, err error) finding {
 
 // examineTables looks at every table, and gives the ARN of the key that they are encrypted with.
 func examineTables(ctx context.Context, client *dynamodb.Client, stack string) (all []finding, key string) {
-	for _, t := range store.Tables() {
-		check := "table " + string(t)
-		name, err := findTable(ctx, client, stack+"-"+string(t)+"Table-")
+	var names []string
+	for pages := dynamodb.NewListTablesPaginator(client, &dynamodb.ListTablesInput{}); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
 		if err != nil {
-			all = append(all, askedAWS(check, err))
-			continue
+			return []finding{askedAWS("tables", err)}, ""
 		}
-		if name == "" {
-			all = append(all, finding{check, statusFailed, "there is none whose name begins with " + stack + "-" + string(t) + "Table-",
+		names = append(names, page.TableNames...)
+	}
+	for _, t := range store.Tables() {
+		check, prefix := "table "+string(t), stack+"-"+string(t)+"Table-"
+		i := slices.IndexFunc(names, func(name string) bool { return strings.HasPrefix(name, prefix) })
+		if i < 0 {
+			all = append(all, finding{check, statusFailed, "there is none whose name begins with " + prefix,
 				"is --stack the name of Postern's stack, and is this its region and account? Otherwise deploy again"})
 			continue
 		}
-		f, encryptedBy := examineTable(ctx, client, check, name, slices.Contains(expiring, t))
+		f, encryptedBy := examineTable(ctx, client, check, names[i], slices.Contains(expiring, t))
 		all = append(all, f)
 		if key == "" {
 			key = encryptedBy
 		}
 	}
 	return all, key
-}
-
-// findTable gives the first table whose name begins with prefix; "" if there is none.
-func findTable(ctx context.Context, client *dynamodb.Client, prefix string) (string, error) {
-	// Names come sorted: the first after the prefix, which itself is none.
-	got, err := client.ListTables(ctx, &dynamodb.ListTablesInput{ExclusiveStartTableName: &prefix, Limit: aws.Int32(1)})
-	if err != nil || len(got.TableNames) == 0 || !strings.HasPrefix(got.TableNames[0], prefix) {
-		return "", err
-	}
-	return got.TableNames[0], nil
 }
 
 func examineTable(ctx context.Context, client *dynamodb.Client, check, name string, expires bool) (f finding, key string) {

@@ -76,11 +76,16 @@ func (f fakeAWS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var out any
 	switch target {
 	case "ListTables":
-		names := []string{}
-		if strings.HasPrefix(in.ExclusiveStartTableName, "postern-") && (!f.has("no-table") || !strings.Contains(in.ExclusiveStartTableName, "Codes")) {
-			names = append(names, in.ExclusiveStartTableName+"1A2B")
+		out = m{"TableNames": []string{"another"}, "LastEvaluatedTableName": "another"}
+		if in.ExclusiveStartTableName != "" {
+			var names []string
+			for _, t := range store.Tables() {
+				if t != store.Codes || !f.has("no-table") {
+					names = append(names, "postern-"+string(t)+"Table-1A2B")
+				}
+			}
+			out = m{"TableNames": names}
 		}
-		out = m{"TableNames": names}
 	case "DescribeTable":
 		table := m{"TableName": in.TableName, "TableStatus": f.either("archived", "ARCHIVED", "ACTIVE"), "DeletionProtectionEnabled": !f.has("unprotected")}
 		if !f.has("unprotected") {

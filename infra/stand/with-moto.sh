@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a command with moto beside it, which answers as SQS, SES and KMS do:
+# Runs a command with moto beside it, which answers as SQS, SES and KMS do (and well enough for postern doctor as DynamoDB):
 #
 #   infra/stand/with-moto.sh go test ./shared/keys/kms ./shared/queue/sqs
 #
