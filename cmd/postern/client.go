@@ -96,6 +96,9 @@ func credentials(ctx context.Context) (aws.Config, aws.Credentials, error) {
 		return cfg, aws.Credentials{}, &exitError{exitConfiguration, fmt.Errorf("read AWS configuration: %w", err)}
 	}
 	c, err := cfg.Credentials.Retrieve(ctx)
+	if ctx.Err() != nil {
+		return cfg, c, ctx.Err()
+	}
 	if err != nil {
 		return cfg, c, &exitError{exitConfiguration, errors.New("no AWS credentials: set AWS_PROFILE, or sign in with aws sso login")}
 	}

@@ -43,7 +43,7 @@ With --data, on one machine: the folder, the store, the key files and who can re
 
 The exit code is 1 if anything failed.`,
 		Example: `  postern doctor --endpoint https://id.example.com --account acme
-  postern doctor --stack postern-prod --mail-from postern@example.com
+  postern doctor --stack postern --mail-from postern@example.com
   postern doctor --data /var/lib/postern`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.checkOutput(); err != nil {

@@ -76,9 +76,14 @@ func examineCredentials(ctx context.Context, endpoint string) finding {
 	return finding{check, statusOK, found + ", for region " + cfg.Region, ""}
 }
 
+// healthWait is how long a service that is well takes to say so, at the most.
+const healthWait = 10 * time.Second
+
 // examineHealth asks whether the service is well. header is nil if nothing was answered.
 func (o *clientOptions) examineHealth(ctx context.Context) (f finding, header http.Header) {
 	const check = "service"
+	ctx, done := context.WithTimeout(ctx, healthWait)
+	defer done()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(o.endpoint, "/")+"/health", nil)
 	if err != nil {
 		return finding{check, statusFailed, err.Error(), "give --endpoint as https://host[/stage]"}, nil

@@ -49,13 +49,18 @@ func run(args []string) int {
 	if err == nil {
 		return 0
 	}
-	if ctx.Err() != nil { // whatever it was that was cut off
-		fmt.Fprintln(os.Stderr, "postern: interrupted")
+	exit := (*exitError)(nil)
+	known := errors.As(err, &exit)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) && !(known && exit.code == exitInterrupted) {
+		fmt.Fprintln(os.Stderr, "postern: interrupted") // whatever it was that was cut off
 		return exitInterrupted
 	}
 	fmt.Fprintln(os.Stderr, "postern:", err)
-	if exit := (*exitError)(nil); errors.As(err, &exit) {
+	switch {
+	case known:
 		return exit.code
+	case ctx.Err() != nil:
+		return exitInterrupted
 	}
 	return exitFailed
 }

@@ -129,6 +129,35 @@ func another(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("POSTERN_ENDPOINT", s.URL)
 }
 
+// Ctrl-C in the middle of a request ends with 130, and says no more than that.
+func TestInterrupted(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done() // never answers
+	}))
+	defer s.Close()
+	program, err := exec.LookPath("postern")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "--endpoint", s.URL, "operators", "list", "--account", "demo")
+	cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=y", "AWS_PROFILE=")
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || said.String() != "postern: interrupted\n" {
+		t.Errorf("exit code %d, %q; want %d", code, said.String(), exitInterrupted)
+	}
+}
+
 // Every command says what it is for, and shows how it is typed.
 func TestHelp(t *testing.T) {
 	n := 0

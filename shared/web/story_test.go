@@ -237,6 +237,8 @@ func TestManageByBrowser(t *testing.T) {
 		shown = append(shown, m[1], html.UnescapeString(m[2]))
 	}
 	b.want(303, "/manage/policy?after=saved", "POST", "/manage/policy", posted(shown...))
+	again := append(slices.Clone(shown), "ifMatch", b.want(200, "", "GET", "/manage/policy", "").Header.Get("ETag"), "enforce", "next_login")
+	b.want(200, `<input type="hidden" name="enforce" value="next_login">`, "POST", "/manage/policy/preview", posted(again...))
 	b.want(409, "Show the policy as it is now", "POST", "/manage/policy/preview", posted(policy...))
 	b.want(409, "Show the policy as it is now", "POST", "/manage/policy", posted(policy...))
 	b.want(400, `href="#f-warnDays"`, "POST", "/manage/policy", posted(append(policy, "warnDays", "1, 2")...))
