@@ -29,6 +29,7 @@ func TestPages(t *testing.T) {
 		{admin.browser, "/manage/operators", []string{`name="query"`, p.username}},
 		{admin.browser, "/manage/operators/" + p.id, []string{`name="email"`, p.email}},
 		{admin.browser, "/manage/policy", []string{`name="minLength"`, `name="reset.delivery"`, `name="ifMatch"`}},
+		{admin.browser, "/manage/policy/preview", []string{`name="minLength"`, `action="/manage/policy/preview"`}},
 		{admin.browser, "/manage/policy/presets", []string{"pci-dss-4"}},
 		{admin.browser, "/manage/settings", []string{`name="supportContact"`}},
 		{admin.browser, "/manage/mail", []string{`name="status"`, "Waiting"}},
