@@ -105,7 +105,7 @@ func credentials(ctx context.Context) (aws.Config, aws.Credentials, error) {
 	return cfg, c, nil
 }
 
-// localRegion is what `postern serve` writes beside its key pair, in a file that the SDK reads no region from.
+// localRegion is what one machine expects signatures to be for. It is used where no region is set.
 const localRegion = "local"
 
 // send sends a request to the administrators' door, signed with the caller's AWS credentials, and gives the answer's body and
