@@ -4,6 +4,7 @@ package sigv4
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -20,11 +21,14 @@ import (
 // Verifier checks AWS Signature Version 4 as API Gateway does for AWS_IAM routes: an unsigned request, another key, an altered
 // method, path, query, signed header or body, and a date more than five minutes off are all refused.
 //
-// Source: AWS General Reference, "Signing AWS API requests" (Signature Version 4, header form). The query form (presigned
-// URLs) and UNSIGNED-PAYLOAD are refused: nothing that signs for the service execute-api needs them.
+// Source: AWS General Reference, "Signing AWS API requests" (Signature Version 4, header form), with the paths normalised as all
+// services but S3 have it. The query form (presigned URLs) and UNSIGNED-PAYLOAD are refused: nothing that signs for the service
+// execute-api needs them. So is a security token: the key pair is none of a session's.
 type Verifier struct {
 	Credentials Credentials
 	Now         func() time.Time // the machine's clock, never the demo's (details 2)
+
+	region, service string // of the scope; empty: Region and Service
 }
 
 // Scope that requests must be signed for.
@@ -37,8 +41,8 @@ const (
 // ErrRefused says that a request is not signed as it must be.
 var ErrRefused = errors.New("signature refused")
 
-// Verify gives nil for a request that is signed with the verifier's key, else ErrRefused. It reads the body, at most limit bytes of it, and puts it
-// back. The reason of a refusal is for the log, not for the caller.
+// Verify gives nil for a request that is signed with the verifier's key, else ErrRefused. It reads the body and puts it back. One of
+// more than limit bytes is refused: what was not read was not checked. The reason of a refusal is for the log, not for the caller.
 func (v *Verifier) Verify(r *http.Request, limit int64) error {
 	const algorithm = "AWS4-HMAC-SHA256"
 	fields, ok := strings.CutPrefix(r.Header.Get("Authorization"), algorithm+" ")
@@ -61,7 +65,8 @@ func (v *Verifier) Verify(r *http.Request, limit int64) error {
 	if age := v.Now().Sub(at); age > signatureAge || age < -signatureAge {
 		return fmt.Errorf("%w: date is off by %s", ErrRefused, age)
 	}
-	scope := strings.Join([]string{date[:8], Region, Service, "aws4_request"}, "/")
+	steps := []string{date[:8], cmp.Or(v.region, Region), cmp.Or(v.service, Service), "aws4_request"}
+	scope := strings.Join(steps, "/")
 	if parts["Credential"] != v.Credentials.AccessKeyID+"/"+scope {
 		return fmt.Errorf("%w: another key, date, region or service", ErrRefused)
 	}
@@ -70,6 +75,9 @@ func (v *Verifier) Verify(r *http.Request, limit int64) error {
 		if !slices.Contains(signed, must) {
 			return fmt.Errorf("%w: %s is not signed", ErrRefused, must)
 		}
+	}
+	if r.Header.Values("X-Amz-Security-Token") != nil {
+		return fmt.Errorf("%w: a security token that belongs to no key of this server", ErrRefused)
 	}
 	for name := range r.Header { // whatever AWS defines must be signed if it is there
 		if l := strings.ToLower(name); strings.HasPrefix(l, "x-amz-") && !slices.Contains(signed, l) {
@@ -89,7 +97,7 @@ func (v *Verifier) Verify(r *http.Request, limit int64) error {
 		io.Closer
 	}{io.MultiReader(bytes.NewReader(body), rest), rest}
 	if int64(len(body)) > limit {
-		return nil // too long to be served: the door says so before it does anything else
+		return fmt.Errorf("%w: the body is longer than %d bytes", ErrRefused, limit)
 	}
 	payload := hexSum(body)
 	if h := r.Header.Get("X-Amz-Content-Sha256"); h != "" && h != payload {
@@ -100,7 +108,7 @@ func (v *Verifier) Verify(r *http.Request, limit int64) error {
 	}, "\n")
 	toSign := strings.Join([]string{algorithm, date, scope, hexSum([]byte(canonical))}, "\n")
 	key := []byte("AWS4" + v.Credentials.SecretAccessKey.Reveal())
-	for _, step := range []string{date[:8], Region, Service, "aws4_request"} {
+	for _, step := range steps {
 		key = mac(key, step)
 	}
 	if !hmac.Equal([]byte(hex.EncodeToString(mac(key, toSign))), []byte(parts["Signature"])) {
@@ -120,13 +128,28 @@ func hexSum(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// canonicalPath is the path as it was sent, each byte of it encoded once more, as every service but S3 has it.
+// canonicalPath is the path as it was sent, without empty and dot segments, each byte of it encoded once more, as every service but S3
+// has it.
 func canonicalPath(u *url.URL) string {
-	path := u.EscapedPath()
-	if path == "" {
-		return "/"
+	sent := u.RawPath // what the parser keeps if it is not the one usual spelling
+	if sent == "" {
+		sent = u.EscapedPath()
 	}
-	return encode(path, true)
+	var kept []string
+	for segment := range strings.SplitSeq(sent, "/") {
+		switch segment {
+		case "", ".":
+		case "..":
+			kept = kept[:max(len(kept)-1, 0)]
+		default:
+			kept = append(kept, encode(segment))
+		}
+	}
+	path := "/" + strings.Join(kept, "/")
+	if len(kept) > 0 && strings.HasSuffix(sent, "/") {
+		path += "/"
+	}
+	return path
 }
 
 // canonicalQuery is the query with its parameters sorted by encoded name, then encoded value.
@@ -142,7 +165,7 @@ func canonicalQuery(u *url.URL) string {
 		if err1 != nil || err2 != nil {
 			n, v = name, value
 		}
-		all = append(all, [2]string{encode(n, false), encode(v, false)})
+		all = append(all, [2]string{encode(n), encode(v)})
 	}
 	slices.SortFunc(all, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
 	pairs := make([]string, len(all))
@@ -167,21 +190,21 @@ func canonicalHeaders(r *http.Request, signed []string) string {
 		}
 		folded := make([]string, len(values))
 		for i, v := range values {
-			folded[i] = strings.Join(strings.Fields(v), " ")
+			folded[i] = strings.Join(strings.FieldsFunc(v, func(c rune) bool { return c == ' ' }), " ")
 		}
 		fmt.Fprintf(&b, "%s:%s\n", name, strings.Join(folded, ","))
 	}
 	return b.String()
 }
 
-// encode percent-encodes all but RFC 3986's unreserved characters and, in paths, the slash.
-func encode(s string, path bool) string {
+// encode percent-encodes all but RFC 3986's unreserved characters.
+func encode(s string) string {
 	const upper = "0123456789ABCDEF"
 	var b strings.Builder
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', strings.IndexByte("-_.~", c) >= 0, c == '/' && path:
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', strings.IndexByte("-_.~", c) >= 0:
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')
