@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"postern/shared/keys"
 )
@@ -32,8 +33,8 @@ func (s *Service) openCursor(ctx context.Context, cursor string, list ...string)
 	if cursor == "" {
 		return "", nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(cursor)
-	if err != nil || len(raw) <= cursorMAC || len(raw) > 4096 {
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(raw) <= cursorMAC || len(raw) > 4096 || strings.ContainsAny(cursor, "\r\n") { // which decoding would pass over
 		return "", &InputError{[]FieldError{{Field: "cursor", Code: "invalid_cursor"}}}
 	}
 	position := string(raw[cursorMAC:])

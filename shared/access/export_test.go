@@ -181,3 +181,51 @@ func (s *Service) SplitDisableTOTP(ctx context.Context, by Actor, accountID, ope
 	})
 	return err
 }
+
+// SeedOperators puts operators into an account as CreateOperator would, without their passwords and notices: the i-th, from first on, has
+// the username "person" with the number i, and every hundredth is disabled.
+func SeedOperators(ctx context.Context, s *Service, st store.Store, accountID string, first, count int) error {
+	const atOnce = store.MaxChanges / 5 // each has a record and four names
+	var parts []func() error
+	for start := first; start < first+count; start += atOnce {
+		parts = append(parts, func() error {
+			var puts []store.Change
+			for i := start; i < min(start+atOnce, first+count); i++ {
+				o := &operator{
+					AccountID: accountID, Username: fmt.Sprintf("person%06d", i), FirstName: fmt.Sprintf("Given%03d", i%500), LastName: fmt.Sprintf("Family%05d", i),
+					Role: RoleOperator, State: StateActive, CreatedAt: s.now(), CredentialVersion: 1, Password: ownPassword{Kind: PasswordNone},
+				}
+				o.Email = o.Username + "@seeded.example"
+				if i%100 == 0 {
+					o.State = StateDisabled
+				}
+				var err error
+				if o.ID, err = newID(s.random); err != nil {
+					return err
+				}
+				records := []record{o}
+				for _, n := range o.names() {
+					records = append(records, n)
+				}
+				for _, r := range records {
+					item, err := s.encode(ctx, r)
+					if err != nil {
+						return err
+					}
+					puts = append(puts, store.Put(item, store.Absent))
+				}
+			}
+			id, err := newID(s.random)
+			if err != nil {
+				return err
+			}
+			return st.Commit(ctx, id, puts...)
+		})
+	}
+	for some := range slices.Chunk(parts, 64) {
+		if err := parallel(some...); err != nil {
+			return fmt.Errorf("seed operators: %w", err)
+		}
+	}
+	return nil
+}

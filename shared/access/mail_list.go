@@ -104,7 +104,8 @@ func (s *Service) ListMail(ctx context.Context, accountID string, c ListMail) (M
 // RetryMail has a mail sent again that waits for its next attempt, bounced, was complained about or was given up. That is also an
 // administrator's word that its address may be written to again.
 //
-// ErrNotFound; [ConflictError] "mail_sent": it went out; "mail_without_secret": what it carried is no more, so that there is
+// ErrNotFound; [ConflictError] "mail_sent": it went out; "mail_address_changed": the operator has another address now, and what it
+// tells is nobody else's business; "mail_without_secret": what it carried is no more, so that there is
 // nothing to send: ask for a new code, or give a new temporary password.
 func (s *Service) RetryMail(ctx context.Context, accountID, id string) (QueuedMail, error) {
 	return commit(ctx, s, func(now time.Time) (QueuedMail, changes, error) {
@@ -137,11 +138,12 @@ func (o *outboxItem) withoutPassword() bool {
 }
 
 func decideRetryMail(i *outboxItem, o *operator, code *mailedCode, now time.Time) (QueuedMail, changes, error) {
-	dead := i.CodeKind != "" && (code.ID != i.CodeID || !code.live(o, now)) || !i.GoodUntil.IsZero() && !now.Before(i.GoodUntil)
 	switch {
 	case i.Status == MailSent:
 		return QueuedMail{}, nil, &ConflictError{Reason: "mail_sent"}
-	case dead, i.Status == MailExpired, i.withoutPassword():
+	case o.exists() && o.Email != i.To && i.Template != mail.EmailChanged && i.Template != mail.UsernameChanged:
+		return QueuedMail{}, nil, &ConflictError{Reason: "mail_address_changed"}
+	case i.pointless(o, code, now), i.Status == MailExpired, i.withoutPassword():
 		return QueuedMail{}, nil, &ConflictError{Reason: "mail_without_secret"}
 	}
 	var done changes

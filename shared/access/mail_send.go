@@ -111,8 +111,7 @@ func decideLeaseMail(st *mailState, delivery string, now time.Time) (*mailJob, c
 		i.due = now.Add(expiryRetry) // no mail goes out of a suspended account (details 45)
 		return nil, changes{put(i)}, nil
 	}
-	dead := st.code != nil && (st.code.ID != i.CodeID || !st.code.live(&st.operator, now))
-	if dead || !i.GoodUntil.IsZero() && !now.Before(i.GoodUntil) {
+	if i.pointless(&st.operator, st.code, now) {
 		i.finish(MailExpired, now)
 		return nil, changes{put(i)}, nil
 	}
@@ -125,6 +124,18 @@ func decideLeaseMail(st *mailState, delivery string, now time.Time) (*mailJob, c
 	i.Attempts++
 	i.due = i.LeasedTil
 	return &mailJob{*i, st.account}, changes{put(i)}, nil
+}
+
+// pointless reports whether there is no use in the mail any more: its time is over, its code is dead, or it holds a secret for an
+// address that is the operator's no more. code is the one of the mail's kind, if it has one.
+func (o *outboxItem) pointless(to *operator, code *mailedCode, now time.Time) bool {
+	switch {
+	case !o.GoodUntil.IsZero() && !now.Before(o.GoodUntil),
+		o.CodeKind != "" && (code.ID != o.CodeID || !code.live(to, now)),
+		o.urgent() && o.To != to.Email:
+		return true
+	}
+	return false
 }
 
 // announceable reports whether the item may be done now: at once when it is new, later only when it is due. A digest of logins

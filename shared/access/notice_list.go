@@ -24,7 +24,7 @@ type NoticePage struct {
 	Next  *string      `json:"next"`
 }
 
-// ListNotices lists notices, the newest first. [InputError]; ErrNotFound: no such account.
+// ListNotices lists notices, the newest first. [InputError].
 func (s *Service) ListNotices(ctx context.Context, accountID string, c ListNotices) (NoticePage, error) {
 	none := NoticePage{Items: []NoticeView{}}
 	var bad []FieldError
@@ -52,10 +52,10 @@ func (s *Service) ListNotices(ctx context.Context, accountID string, c ListNotic
 	q := noticesOf(accountID)
 	q.Reverse, q.Limit = true, 200
 	if !c.From.IsZero() {
-		q.From = timeKey(c.From, "")
+		q.From = timeBound(c.From)
 	}
 	if !c.To.IsZero() {
-		q.To = timeKey(c.To, "")
+		q.To = timeBound(c.To)
 	}
 	if position != "" {
 		q.To = min(q.To, position)
@@ -92,6 +92,13 @@ func (s *Service) ListNotices(ctx context.Context, accountID string, c ListNotic
 		}
 		q.Cursor = page.Next
 	}
+}
+
+// timeBound is timeKey without an ID, for any time that a client may name: those that no key holds are brought to the end that they
+// are beyond.
+func timeBound(t time.Time) string {
+	const last = 9_999_999_999_999 // 13 digits
+	return timeKey(time.UnixMilli(min(max(t.UnixMilli(), 0), last)), "")
 }
 
 func (s *Service) noticePage(ctx context.Context, items []NoticeView, position string, seal []string) (NoticePage, error) {

@@ -11,6 +11,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"postern/shared/secret"
 	"postern/shared/store"
 	"postern/shared/totp"
@@ -250,8 +252,9 @@ func (o *operator) names() []*name {
 	return all
 }
 
-// searchWord is the form in which first and last names are searched: lower case, without space around.
-func searchWord(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+// searchWord is the form in which first and last names are searched: lower case, without space around, and composed however it was
+// typed (NFC).
+func searchWord(s string) string { return norm.NFC.String(strings.ToLower(strings.TrimSpace(s))) }
 
 // loginName says where a typed login name is looked up: emails contain an @, usernames do not (behaviour 1.1). What can be
 // no name is looked up all the same, under a name that nobody can have, so that it costs the same.

@@ -29,9 +29,7 @@ func decideDeleteOperator(st *updateOperatorState, by Actor, now time.Time, rand
 		return none, nil, &ConflictError{Reason: "oneself"}
 	}
 	done := changes{remove(o), removeAny(&st.activity)}
-	for _, n := range st.before {
-		done.add(remove(n))
-	}
+	done.add(removeNames(st.before)...)
 	if o.Role == RoleAdministrator && o.State == StateActive {
 		if st.administrators.Active--; st.administrators.Active < 1 {
 			return none, nil, &ConflictError{Reason: "last_administrator"}

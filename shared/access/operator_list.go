@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"postern/shared/store"
 )
@@ -42,6 +43,9 @@ func (c ListOperators) check() error {
 			bad = append(bad, FieldError{Field: f.field, Code: "unknown_value"})
 		}
 	}
+	if !utf8.ValidString(c.Query) || utf8.RuneCountInString(c.Query) > MaxEmail {
+		bad = append(bad, tooLong("query", MaxEmail))
+	}
 	if len(bad) > 0 {
 		return &InputError{bad}
 	}
@@ -65,9 +69,48 @@ func (c ListOperators) matches(o *operator) bool {
 // has a next.
 const maxListReads = 2000
 
+// filtered reports whether some operators are left out.
+func (c ListOperators) filtered() bool {
+	return c.Role != "" || c.State != "" || c.TOTP != "" || c.PasswordKind != ""
+}
+
+// listOrder is the kinds of name that a list goes through, in order, and what names of that kind begin with.
+type listOrder []listedNames
+
+type listedNames struct {
+	kind   nameKind
+	prefix string // with the kind: of sort keys
+}
+
+func (c ListOperators) order() listOrder {
+	word := searchWord(c.Query)
+	if word == "" {
+		return listOrder{{nameUsername, string(nameUsername)}}
+	}
+	name, ok := canonicalName(c.Query)
+	if !ok {
+		name = word
+	}
+	return listOrder{{nameUsername, string(nameUsername) + name}, {nameEmail, string(nameEmail) + name}, {nameWord, string(nameWord) + word}}
+}
+
+// first is the name by which the list comes to o first.
+func (l listOrder) first(o *operator) string {
+	names := o.names()
+	slices.SortFunc(names, func(a, b *name) int { return strings.Compare(a.Canonical, b.Canonical) })
+	for _, of := range l {
+		for _, n := range names {
+			if n.Kind == of.kind && strings.HasPrefix(n.key().Sort, of.prefix) {
+				return n.key().Sort
+			}
+		}
+	}
+	return ""
+}
+
 // ListOperators lists operators by username. A search goes through the names in their order: usernames that begin with the
 // query, then addresses, then first and last names, each operator once (docs/decisions/0004). It costs the same
-// however many operators there are.
+// however many operators there are. [InputError].
 func (s *Service) ListOperators(ctx context.Context, accountID string, c ListOperators) (OperatorPage, error) {
 	none := OperatorPage{Items: []OperatorView{}}
 	if err := c.check(); err != nil {
@@ -82,115 +125,106 @@ func (s *Service) ListOperators(ctx context.Context, accountID string, c ListOpe
 	if err != nil {
 		return none, err
 	}
-	query := searchWord(c.Query)
-	kinds, done := []nameKind{nameUsername}, []nameKind(nil)
-	if query != "" {
-		if canonical, ok := canonicalName(c.Query); ok {
-			query = canonical
-		}
-		kinds = []nameKind{nameUsername, nameEmail, nameWord}
+	found, position, err := s.findOperators(ctx, accountID, c, limit, position)
+	if err != nil {
+		return none, err
 	}
-	// The position is the last name that was looked at: kinds of name before its own are done.
-	if i := slices.IndexFunc(kinds, func(k nameKind) bool { return strings.HasPrefix(position, string(k)) }); i > 0 {
-		kinds, done = kinds[i:], kinds[:i]
+	if none.Items, err = s.operatorViews(ctx, found); err != nil {
+		return none, err
 	}
-	read := 0
-	for _, kind := range kinds {
-		for {
-			from := string(kind) + query
-			if strings.HasPrefix(position, string(kind)) {
-				from = position + "\x00"
-			}
-			page, err := s.store.Query(ctx, store.Query{
-				Table: store.Operators, Partition: accountID, From: from, To: prefixEnd(string(kind) + query), Limit: limit + 1,
-			})
-			if err != nil {
-				return none, fmt.Errorf("query names: %w", unavailable(err))
-			}
-			found, err := s.operatorsOf(ctx, accountID, page.Items)
-			if err != nil {
-				return none, err
-			}
-			for i, f := range found {
-				if len(none.Items) == limit {
-					return s.listPage(ctx, none.Items, position, seal)
-				}
-				position = page.Items[i].Sort
-				// Each once: by the first of its names that the search comes to.
-				if f.operator.exists() && c.matches(&f.operator) && firstMatch(&f.operator, query, slices.Concat(done, kinds)) == position {
-					none.Items = append(none.Items, f.operator.view(&f.activity))
-				}
-			}
-			read += len(page.Items)
-			if page.Next == "" && len(page.Items) <= limit {
-				break
-			}
-			if read >= maxListReads {
-				return s.listPage(ctx, none.Items, position, seal)
-			}
+	if position != "" {
+		next, err := s.sealCursor(ctx, position, seal...)
+		if err != nil {
+			return none, err
 		}
+		none.Next = &next
 	}
 	return none, nil
 }
 
-func (s *Service) listPage(ctx context.Context, items []OperatorView, position string, seal []string) (OperatorPage, error) {
-	next, err := s.sealCursor(ctx, position, seal...)
-	if err != nil {
-		return OperatorPage{}, err
+// findOperators finds up to limit operators behind position, the last name that was looked at before, and gives the one that was looked
+// at last now; "": there is no more.
+func (s *Service) findOperators(ctx context.Context, accountID string, c ListOperators, limit int, position string) ([]*operator, string, error) {
+	size := limit + 1
+	if c.filtered() {
+		size = max(size, 200) // a small page must not ask a thousand times
 	}
-	return OperatorPage{Items: items, Next: &next}, nil
+	order := c.order()
+	rest := order
+	// Kinds of name before that of the position are done.
+	if i := slices.IndexFunc(order, func(l listedNames) bool { return strings.HasPrefix(position, string(l.kind)) }); i > 0 {
+		rest = order[i:]
+	}
+	var found []*operator
+	read := 0
+	for _, names := range rest {
+		q := store.Query{Table: store.Operators, Partition: accountID, From: names.prefix, To: prefixEnd(names.prefix), Limit: size}
+		if strings.HasPrefix(position, string(names.kind)) {
+			q.From = position + "\x00"
+		}
+		for {
+			page, err := s.store.Query(ctx, q)
+			if err != nil {
+				return nil, "", fmt.Errorf("query names: %w", unavailable(err))
+			}
+			operators, err := s.operatorsOf(ctx, accountID, page.Items)
+			if err != nil {
+				return nil, "", err
+			}
+			for i, o := range operators {
+				if len(found) == limit {
+					return found, position, nil
+				}
+				position = page.Items[i].Sort
+				// Each once: by the first of its names that the search comes to.
+				if o.exists() && c.matches(o) && order.first(o) == position {
+					found = append(found, o)
+				}
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+			if read += len(page.Items); read >= maxListReads {
+				return found, position, nil
+			}
+		}
+	}
+	return found, "", nil
 }
 
-// firstMatch is the name by which a search finds o first.
-func firstMatch(o *operator, query string, kinds []nameKind) string {
-	names := o.names()
-	slices.SortStableFunc(names, func(a, b *name) int {
-		if a.Kind != b.Kind {
-			return slices.Index(kinds, a.Kind) - slices.Index(kinds, b.Kind)
-		}
-		return strings.Compare(a.Canonical, b.Canonical)
-	})
-	for _, n := range names {
-		if slices.Contains(kinds, n.Kind) && strings.HasPrefix(n.Canonical, query) {
-			return n.key().Sort
-		}
-	}
-	return ""
-}
-
-// prefixEnd is the first key after all that begin with prefix.
+// prefixEnd is the first text after all that begin with prefix, in the order of their bytes. It is UTF-8 as well: stores take
+// nothing else for a key. "": there is none.
 func prefixEnd(prefix string) string {
-	b := []byte(prefix)
-	for i := len(b) - 1; i >= 0; i-- {
-		if b[i] < 0xff {
-			b[i]++
-			return string(b[:i+1])
+	for end := len(prefix); end > 0; {
+		last, n := utf8.DecodeLastRuneInString(prefix[:end])
+		end -= n
+		switch {
+		case last == surrogates-1:
+			last = surrogatesEnd
+		case last == utf8.MaxRune:
+			continue
+		default:
+			last++
 		}
+		return prefix[:end] + string(last)
 	}
 	return ""
 }
 
-// foundOperator is an operator as lists read them.
-type foundOperator struct {
-	operator operator
-	activity activity
-}
+// What UTF-8 leaves out in the middle.
+const surrogates, surrogatesEnd = 0xD800, 0xE000
 
 // operatorsOf reads the operators that names point to, parallel to them.
-func (s *Service) operatorsOf(ctx context.Context, accountID string, names []store.Item) ([]foundOperator, error) {
-	found := make([]foundOperator, len(names))
-	const atOnce = store.MaxGet / 2 // two items each
-	for start := 0; start < len(names); start += atOnce {
-		var records []record
-		for i := start; i < min(start+atOnce, len(names)); i++ {
-			id, _ := names[i].Fields["operatorId"].(store.Text)
-			found[i].operator = operator{AccountID: accountID, ID: string(id)}
-			found[i].activity = activity{AccountID: accountID, OperatorID: string(id)}
-			records = append(records, &found[i].operator, &found[i].activity)
-		}
-		if err := s.get(ctx, records...); err != nil {
-			return nil, fmt.Errorf("load operators: %w", err)
-		}
+func (s *Service) operatorsOf(ctx context.Context, accountID string, names []store.Item) ([]*operator, error) {
+	found := make([]*operator, len(names))
+	records := make([]record, len(names))
+	for i, n := range names {
+		id, _ := n.Fields["operatorId"].(store.Text)
+		found[i] = &operator{AccountID: accountID, ID: string(id)}
+		records[i] = found[i]
+	}
+	if err := s.getAll(ctx, records); err != nil {
+		return nil, fmt.Errorf("load operators: %w", err)
 	}
 	return found, nil
 }
@@ -200,23 +234,52 @@ func (s *Service) operatorsOf(ctx context.Context, accountID string, names []sto
 func (s *Service) Usernames(ctx context.Context, accountID string, operatorIDs []string) (map[string]string, error) {
 	ids := slices.DeleteFunc(slices.Clone(operatorIDs), func(id string) bool { return !isID(id) })
 	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	operators, records := make([]operator, len(ids)), make([]record, len(ids))
+	for i, id := range ids {
+		operators[i] = operator{AccountID: accountID, ID: id}
+		records[i] = &operators[i]
+	}
+	if err := s.getAll(ctx, records); err != nil {
+		return nil, fmt.Errorf("load operators: %w", err)
+	}
 	names := map[string]string{}
-	for some := range slices.Chunk(slices.Compact(ids), store.MaxGet) {
-		operators, records := make([]operator, len(some)), make([]record, len(some))
-		for i, id := range some {
-			operators[i] = operator{AccountID: accountID, ID: id}
-			records[i] = &operators[i]
-		}
-		if err := s.get(ctx, records...); err != nil {
-			return nil, fmt.Errorf("load operators: %w", err)
-		}
-		for _, o := range operators {
-			if o.exists() {
-				names[o.ID] = o.Username
-			}
+	for _, o := range operators {
+		if o.exists() {
+			names[o.ID] = o.Username
 		}
 	}
 	return names, nil
+}
+
+// operatorViews gives the operators as administrators see them.
+func (s *Service) operatorViews(ctx context.Context, operators []*operator) ([]OperatorView, error) {
+	activities := make([]*activity, len(operators))
+	records := make([]record, len(operators))
+	for i, o := range operators {
+		activities[i] = &activity{AccountID: o.AccountID, OperatorID: o.ID}
+		records[i] = activities[i]
+	}
+	if err := s.getAll(ctx, records); err != nil {
+		return nil, fmt.Errorf("load activity: %w", err)
+	}
+	views := make([]OperatorView, len(operators))
+	for i, o := range operators {
+		views[i] = o.view(activities[i])
+	}
+	return views, nil
+}
+
+// getAll loads any number of records, in as many round trips as that takes, at the same time.
+func (s *Service) getAll(ctx context.Context, records []record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var parts []func() error
+	for part := range slices.Chunk(records, store.MaxGet) {
+		parts = append(parts, func() error { return s.get(ctx, part...) })
+	}
+	return parallel(parts...)
 }
 
 // GetOperator gives one operator of an account. ErrNotFound.

@@ -45,7 +45,8 @@ func (c UpdateOperator) check() error {
 }
 
 // UpdateOperator edits, disables, enables an operator, or changes the role (behaviour 7.3). A new username or address holds
-// everywhere at once; the old address is told of a new one. Disabling, and another role, end every session.
+// everywhere at once, and the old address is told of it; what was mailed there opens nothing any more. Disabling, and another role,
+// end every session.
 //
 // [InputError]; ErrNotFound; [ConflictError] "username_taken", "email_taken", "oneself" (role and state; details 27),
 // "last_administrator".
@@ -68,7 +69,8 @@ type updateOperatorState struct {
 	administrators administrators
 	operator       operator
 	activity       activity
-	before, after  []*name // names as they are and as they will be, as stored
+	before, after  []*name       // names as they are and as they will be, as stored
+	codes          []*mailedCode // with a new address: what was mailed to the old one
 }
 
 func (s *Service) loadUpdateOperator(ctx context.Context, accountID, operatorID string, c UpdateOperator) (*updateOperatorState, error) {
@@ -93,8 +95,14 @@ func (s *Service) loadUpdateOperator(ctx context.Context, accountID, operatorID 
 	for _, n := range slices.Concat(st.before, st.after) {
 		records = append(records, n)
 	}
+	if edited.Email != st.operator.Email {
+		for _, kind := range []codeKind{singleUseCode, resetCode} {
+			code := &mailedCode{AccountID: accountID, OperatorID: operatorID, Kind: kind}
+			st.codes, records = append(st.codes, code), append(records, code)
+		}
+	}
 	if err := s.get(ctx, records...); err != nil {
-		return nil, fmt.Errorf("load names: %w", err)
+		return nil, fmt.Errorf("load names and codes: %w", err)
 	}
 	return st, nil
 }
@@ -149,11 +157,7 @@ func decideUpdateOperator(st *updateOperatorState, by Actor, c UpdateOperator, n
 		n.OperatorID = o.ID
 		done.add(put(n))
 	}
-	for i, n := range st.before {
-		if !slices.Contains(after, before[i]) {
-			done.add(remove(n))
-		}
-	}
+	done.add(removeNames(slices.DeleteFunc(slices.Clone(st.before), func(n *name) bool { return slices.Contains(after, n.key().Sort) }))...)
 	// The last active administrator stays (behaviour 7.3).
 	counts := func(o *operator) int {
 		if o.Role == RoleAdministrator && o.State == StateActive {
@@ -173,12 +177,19 @@ func decideUpdateOperator(st *updateOperatorState, by Actor, c UpdateOperator, n
 	}
 	if o.Email != was.Email {
 		o.MailStatus = ""
-		m, err := newMail(mail.EmailChanged, &was, now, random)
-		if err != nil {
-			return none, nil, err
+		// Codes and links that were mailed to the old address are dead: whoever reads that mailbox may be somebody else.
+		for _, code := range st.codes {
+			if code.live(o, now) {
+				code.ExpiresAt, code.expires = now, now
+				done.add(put(code))
+			}
 		}
-		done.add(put(m))
 	}
+	told, err := o.tellOfNames(&was, now, random)
+	if err != nil {
+		return none, nil, err
+	}
+	done.add(told...)
 	notes := func(t NoticeType, details ...detail) error {
 		n, err := newNotice(t, by, o.AccountID, o.ID, now, random, details...)
 		done.add(put(n))
@@ -200,4 +211,38 @@ func decideUpdateOperator(st *updateOperatorState, by Actor, c UpdateOperator, n
 		}
 	}
 	return o.view(&st.activity), done, nil
+}
+
+// removeNames removes names, but for those that are not there: they were stored in an older form.
+func removeNames(names []*name) (done changes) {
+	for _, n := range names {
+		if n.exists() {
+			done.add(remove(n))
+		}
+	}
+	return done
+}
+
+// tellOfNames tells the address that was the operator's until now that it is so no more, and that the username is another one. To an
+// address that mail does not reach, or whose owner wants none, nothing goes.
+func (o *operator) tellOfNames(was *operator, now time.Time, random io.Reader) (done changes, err error) {
+	if was.unreachable(was.Email) {
+		return nil, nil
+	}
+	var templates []mail.Template
+	before, _ := canonicalName(was.Username)
+	if after, _ := canonicalName(o.Username); after != before { // else the old spelling signs in as well
+		templates = append(templates, mail.UsernameChanged)
+	}
+	if o.Email != was.Email {
+		templates = append(templates, mail.EmailChanged)
+	}
+	for _, t := range templates {
+		m, err := newMail(t, was, now, random)
+		if err != nil {
+			return nil, err
+		}
+		done.add(put(m))
+	}
+	return done, nil
 }

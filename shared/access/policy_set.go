@@ -30,7 +30,7 @@ func (a *account) policyVersion() PolicyVersion {
 // loadAccount loads an account by its canonical ID. ErrNotFound.
 func (s *Service) loadAccount(ctx context.Context, accountID string) (*account, error) {
 	a := &account{ID: accountID}
-	if accountID == "" {
+	if id, ok := canonicalAccountID(accountID); !ok || id != accountID { // in one spelling: IAM policies go by it
 		return nil, ErrNotFound
 	}
 	if err := s.get(ctx, a); err != nil {

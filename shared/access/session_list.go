@@ -95,7 +95,7 @@ func (s *Service) sessions(ctx context.Context, o *operator, a *account) ([]*ses
 			if err := s.decode(ctx, item, r); err != nil {
 				return nil, err
 			}
-			if now.Before(r.ExpiresAt) && r.CredentialVersion == o.CredentialVersion &&
+			if now.Before(r.ExpiresAt) && r.CredentialVersion == o.CredentialVersion && !r.CreatedAt.Before(a.ResumedAt) &&
 				now.Before(r.LastUsedAt.Add(a.Policy.sessionIdle())) {
 				live = append(live, r)
 			}

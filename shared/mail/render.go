@@ -34,6 +34,7 @@ const (
 	TOTPBlocked                  Template = "totp_blocked"
 	NewBrowser                   Template = "new_browser"
 	EmailChanged                 Template = "email_changed"
+	UsernameChanged              Template = "username_changed"
 	LoginLimited                 Template = "login_limited"
 )
 
@@ -42,7 +43,7 @@ func Templates() []Template {
 	return []Template{
 		SingleUseCode, Reset, TemporaryPassword, Welcome, PasswordWasReset, PasswordChanged, PasswordResetByAdministrator,
 		PasswordExpiresSoon, PasswordExpired, TOTPEnabled, TOTPRemoved, TOTPDisabledByAdministrator, TOTPBlocked, NewBrowser,
-		EmailChanged, LoginLimited,
+		EmailChanged, UsernameChanged, LoginLimited,
 	}
 }
 

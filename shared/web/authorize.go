@@ -32,7 +32,11 @@ func (s *server) authorize(q *request) error {
 			return access.ErrForbidden
 		}
 		q.actor, q.accountID = access.Actor{Name: name}, q.PathValue("accountId")
-		return nil
+		if q.accountID == "" {
+			return nil
+		}
+		_, err := s.Service.GetAccount(q.Context(), q.accountID)
+		return err
 	}
 	return fmt.Errorf("route %s %s says nothing of who may ask", q.Method, q.route.Pattern)
 }

@@ -481,6 +481,9 @@ func listNotices(q *request) (reply, error) {
 	if len(q.query.typed["to"]) == len(time.DateOnly) {
 		to = to.AddDate(0, 0, 1) // the whole of that day, as the date field of the page means it
 	}
+	if q.query.has("to") && to.IsZero() {
+		to = time.Unix(0, 0) // the year 1, and not "any"
+	}
 	found, err := q.s.Service.ListNotices(q.Context(), q.accountID, access.ListNotices{
 		Type: q.query.text("type"), OperatorID: q.query.text("operatorId"), Query: q.query.text("query"),
 		From: q.query.time("from"), To: to, Limit: q.query.int("limit"), Cursor: q.query.text("cursor"),

@@ -26,6 +26,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -171,8 +172,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // plainPath reports whether a path is spelt in the one way that routes know: no empty or dot segment, no encoded
-// separator, no control character. Everything else is not found, so no spelling reaches a handler past a rule for its
-// path that stands elsewhere (a firewall, a gateway).
+// separator, letter or digit, no control character. Everything else is not found, so no spelling reaches a handler past a rule for its
+// path that stands elsewhere (a firewall, a gateway, an IAM policy).
 func plainPath(u *url.URL) bool {
 	escaped := strings.ToLower(u.EscapedPath())
 	for _, bad := range []string{"%2f", "%5c", "%2e", "%25", ";"} {
@@ -180,7 +181,7 @@ func plainPath(u *url.URL) bool {
 			return false
 		}
 	}
-	if !strings.HasPrefix(u.Path, "/") {
+	if !strings.HasPrefix(u.Path, "/") || disguised.MatchString(escaped) {
 		return false
 	}
 	if u.Path == "/" {
@@ -193,6 +194,9 @@ func plainPath(u *url.URL) bool {
 	}
 	return !strings.ContainsFunc(u.Path, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\\' || r == '\uFFFD' })
 }
+
+// disguised finds letters, digits, '-', '_' and '~' that are percent-encoded, which nobody needs to do (RFC 3986, section 2.3).
+var disguised = regexp.MustCompile(`%(2d|3[0-9]|[46][1-9a-f]|[57][0-9a]|5f|7e)`)
 
 // request is one request on its way, and what was found out about it.
 type request struct {
