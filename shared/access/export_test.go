@@ -229,3 +229,24 @@ func SeedOperators(ctx context.Context, s *Service, st store.Store, accountID st
 	}
 	return nil
 }
+
+// ChangeNotice and DeleteNotice do to a notice what nothing may do. Whatever runs in an accesstest.Place is stopped at that.
+func ChangeNotice(ctx context.Context, s *Service, accountID, id string) error {
+	_, err := commit(ctx, s, func(time.Time) (struct{}, changes, error) {
+		n := &notice{AccountID: accountID, ID: id}
+		if err := s.get(ctx, n); err != nil {
+			return struct{}{}, nil, err
+		}
+		n.Actor = "somebody else"
+		return struct{}{}, changes{put(n)}, nil
+	})
+	return err
+}
+
+// DeleteNotice deletes one.
+func DeleteNotice(ctx context.Context, s *Service, accountID, id string) error {
+	_, err := commit(ctx, s, func(time.Time) (struct{}, changes, error) {
+		return struct{}{}, changes{removeAny(&notice{AccountID: accountID, ID: id})}, nil
+	})
+	return err
+}

@@ -2,6 +2,7 @@ package access_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"encoding/pem"
 	"errors"
@@ -356,6 +357,51 @@ func TestTamperingWithTheStoreIsFound(t *testing.T) {
 				t.Errorf("after further sealing: %s", got)
 			}
 		})
+	}
+}
+
+// Nothing that the tests have ever done, the crash matrix and the random walks included, changes or deletes an entry: each of their commits
+// is looked at, and this shows that the look is not a blind one. On DynamoDB no function may delete notices either (infra/template).
+func TestNoticesStay(t *testing.T) {
+	p := accesstest.New(t)
+	note(p, 1)
+	all := items(p)
+	for what, do := range map[string]func(context.Context, *access.Service, string, string) error{"change": access.ChangeNotice, "delete": access.DeleteNotice} {
+		if err := do(t.Context(), p.Service, accesstest.Account, all[0].Sort); !errors.Is(err, accesstest.ErrNoticesStay) {
+			t.Errorf("%s: got %v, want %v", what, err, accesstest.ErrNoticesStay)
+		}
+	}
+	seal(p, 0, 2)
+	if err := access.ChangeNotice(t.Context(), p.Service, accesstest.Account, all[1].Sort); !errors.Is(err, accesstest.ErrNoticesStay) {
+		t.Errorf("change of a sealed one: got %v, want %v", err, accesstest.ErrNoticesStay)
+	}
+	wantVerified(p, "ok true, 2 sealed to 2, 0 unsealed")
+}
+
+// Times beyond all that a notice can have filter as what they are (RFC 3339 ends in the year 9999).
+func TestNoticesOfOtherTimes(t *testing.T) {
+	p := accesstest.New(t)
+	note(p, 3)
+	at := func(s string) time.Time {
+		t.Helper()
+		v, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	long, soon, end := at("0001-01-02T00:00:00Z"), at("2300-01-01T00:00:00Z"), at("9999-12-31T23:59:59Z")
+	for _, c := range []struct {
+		from, to time.Time
+		want     int
+	}{
+		{long, end, 4}, {long, soon, 4}, {time.Time{}, end, 4}, {time.Time{}, soon, 4}, {end, time.Time{}, 0}, {soon, time.Time{}, 0}, {time.Time{}, long, 0},
+		{soon, end, 0}, {end, long, 0}, {p.Now(), p.Now(), 0}, {p.Now(), time.Time{}, 1}, {time.Time{}, p.Now(), 3}, {long, end.AddDate(1, 0, 0), 4},
+	} {
+		page, err := p.Service.ListNotices(t.Context(), accesstest.Account, access.ListNotices{From: c.from, To: c.to})
+		if err != nil || len(page.Items) != c.want {
+			t.Errorf("from %s to %s: %d notices, %v, want %d", c.from, c.to, len(page.Items), err, c.want)
+		}
 	}
 }
 

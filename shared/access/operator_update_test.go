@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"postern/shared/access"
 	"postern/shared/access/accesstest"
@@ -58,6 +59,7 @@ func TestChangedNames(t *testing.T) {
 		}
 	}
 	o.Username, o.Email = username, email
+	p.Advance(time.Second) // so that a login comes after the failures, which it has forgotten
 	for _, name := range []string{username, strings.ToUpper(email)} {
 		if err := loginAs(p, o, name, o.Password); err != nil {
 			t.Errorf("login as %s: %v", name, err)
@@ -132,7 +134,9 @@ func TestRaceForAName(t *testing.T) {
 		results := make([]string, 4)
 		for i, name := range []string{"alice", "bob", "carol"} {
 			o := p.Operator(name)
-			wg.Go(func() { results[i] = conflictReason(updateOperator(p, o, access.UpdateOperator{Username: new("wanted")})) })
+			wg.Go(func() {
+				results[i] = conflictReason(updateOperator(p, o, access.UpdateOperator{Username: new("wanted")}))
+			})
 		}
 		wg.Go(func() {
 			_, err := p.Service.CreateOperator(t.Context(), access.System, accesstest.Account, access.CreateOperator{
@@ -238,7 +242,7 @@ func TestSuspensionEndsWhatIsHalfDone(t *testing.T) {
 	owes := p.Login(carol).SessionToken
 	code := p.RequestReset(dave)
 	for _, state := range []access.AccountState{access.AccountSuspended, access.AccountActive} {
-		p.Advance(1e9)
+		p.Advance(time.Second)
 		setState(t, p, state)
 		if _, err := p.Service.LoginTOTP(t.Context(), access.LoginTOTP{Pending: pending, Code: p.TOTP(alice), Client: alice.Client}); !errors.Is(err, access.ErrNotSignedIn) {
 			t.Errorf("%s: second step: %v", state, err)

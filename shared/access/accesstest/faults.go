@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -173,7 +175,46 @@ func (s *faultyStore) Due(ctx context.Context, t store.Table, shard int, until t
 	return page, err
 }
 
+// ErrNoticesStay is what a commit ends in that deletes a notice, or changes one but to seal it: nothing ever does (behaviour 7.7).
+var ErrNoticesStay = errors.New("accesstest: a notice was to be deleted or changed")
+
+// noticesStay looks at a commit before it is done. The head of a chain, which is no notice, may be written again.
+func (s *faultyStore) noticesStay(ctx context.Context, changes []store.Change) error {
+	for _, c := range changes {
+		if c.Item.Table != store.Notices || c.Op == store.OpCheck {
+			continue
+		}
+		if c.Op == store.OpDelete || c.Expect == store.Any {
+			return fmt.Errorf("%w: %s", ErrNoticesStay, c.Item.Key)
+		}
+		if c.Expect == store.Absent || c.Item.Sort == "head" {
+			continue
+		}
+		was, err := s.Store.Get(ctx, c.Item.Key)
+		if err != nil {
+			return err
+		}
+		before, after := maps.Clone(was[0].Fields), maps.Clone(c.Item.Fields)
+		if was[0].Seen() != c.Expect {
+			continue // lost a race, or happened already: the store tells
+		}
+		if before["seq"] != nil {
+			return fmt.Errorf("%w: %s is sealed", ErrNoticesStay, c.Item.Key)
+		}
+		for _, seal := range []string{"seq", "sealVersion", "prev", "hash"} {
+			delete(after, seal)
+		}
+		if !reflect.DeepEqual(before, after) {
+			return fmt.Errorf("%w: %s from %v to %v", ErrNoticesStay, c.Item.Key, before, after)
+		}
+	}
+	return nil
+}
+
 func (s *faultyStore) Commit(ctx context.Context, id string, changes ...store.Change) error {
+	if err := s.noticesStay(ctx, changes); err != nil {
+		return err
+	}
 	var keys []store.Key
 	for _, c := range changes {
 		keys = append(keys, c.Item.Key)
