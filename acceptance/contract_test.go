@@ -66,7 +66,7 @@ func (c *contractCheck) check(t testing.TB, r *http.Request, resp *http.Response
 	}
 	route, params, err := c.router.FindRoute(r)
 	if err != nil {
-		if resp.StatusCode != 404 && resp.StatusCode != 405 && resp.StatusCode != 403 {
+		if !slices.Contains([]int{401, 403, 404, 405}, resp.StatusCode) { // what forms send stands nowhere of its own
 			t.Errorf("%s %s: %d, and docs/openapi.yaml knows no such request", r.Method, r.URL.Path, resp.StatusCode)
 		}
 		return
