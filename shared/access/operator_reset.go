@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-	"unicode/utf8"
 
 	"postern/shared/limit"
 	"postern/shared/mail"
@@ -83,8 +82,8 @@ const MaxReason = 500
 //
 // ErrNotFound; [ConflictError] "oneself" or "no_totp"; [InputError] about reason.
 func (s *Service) DisableTOTP(ctx context.Context, by Actor, accountID, operatorID, reason string) error {
-	if !utf8.ValidString(reason) || utf8.RuneCountInString(reason) > MaxReason {
-		return &InputError{[]FieldError{tooLong("reason", MaxReason)}}
+	if bad := checkName("reason", reason, MaxReason, false); bad != nil {
+		return &InputError{bad}
 	}
 	_, err := commit(ctx, s, func(now time.Time) (struct{}, changes, error) {
 		st, err := s.loadAdministered(ctx, accountID, operatorID)
