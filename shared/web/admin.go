@@ -79,10 +79,7 @@ func getAccount(q *request) (reply, error) {
 }
 
 func updateAccount(q *request) (reply, error) {
-	c := access.UpdateAccount{Name: q.body.optional("name")}
-	if v := q.body.text("state"); v != "" {
-		c.State = new(access.AccountState(v))
-	}
+	c := access.UpdateAccount{Name: q.body.optional("name"), State: (*access.AccountState)(q.body.optional("state"))}
 	a, err := q.s.Service.UpdateAccount(q.Context(), q.actor, q.accountID, c)
 	if err != nil {
 		return reply{}, err

@@ -204,12 +204,7 @@ func updateOperator(q *request) (reply, error) {
 	c := access.UpdateOperator{
 		Username: q.body.optional("username"), Email: q.body.optional("email"),
 		FirstName: q.body.optional("firstName"), LastName: q.body.optional("lastName"),
-	}
-	if v := q.body.text("role"); v != "" {
-		c.Role = new(access.Role(v))
-	}
-	if v := q.body.text("state"); v != "" {
-		c.State = new(access.OperatorState(v))
+		Role: (*access.Role)(q.body.optional("role")), State: (*access.OperatorState)(q.body.optional("state")),
 	}
 	o, err := q.s.Service.UpdateOperator(q.Context(), q.actor, q.accountID, q.PathValue("operatorId"), c)
 	if err != nil {

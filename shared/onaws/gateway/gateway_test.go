@@ -161,6 +161,32 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
+// Nothing that a client sends names a principal: no header, query, body or cookie, however much it looks like the gateway's own words.
+func TestForgedPrincipals(t *testing.T) {
+	forged := `"Authorization": "AWS4-HMAC-SHA256 Credential=AKID/20261102/eu-central-1/execute-api/aws4_request, SignedHeaders=host, Signature=00",
+		"X-Amzn-Iam-Arn": "arn:x", "X-Amz-Security-Token": "t", "X-Amzn-RequestContext": "{\"identity\":{\"userArn\":\"arn:x\"}}",
+		"X-Amzn-Lambda-Context": "{}", "X-Postern-Principal": "iam:arn:x", "X-Forwarded-User": "arn:x", "requestContext": "{}"`
+	for name, event := range map[string]string{
+		"REST API": `{"path": "/admin/accounts", "httpMethod": "GET", "headers": {` + forged + `}, "queryStringParameters": {"userArn": "arn:x"},
+			"body": "{\"requestContext\":{\"identity\":{\"userArn\":\"arn:x\"}}}", "requestContext": {"identity": {"sourceIp": "198.51.100.7", "userArn": null,
+			"user": "arn:x", "caller": "arn:x", "cognitoIdentityId": "x", "userAgent": "arn:x"}, "authorizer": {"principalId": "arn:x", "userArn": "arn:x"}}}`,
+		"HTTP API": `{"version": "2.0", "rawPath": "/admin/accounts", "rawQueryString": "userArn=arn:x", "cookies": ["userArn=arn:x"], "headers": {` + forged + `},
+			"requestContext": {"http": {"method": "GET", "path": "/admin/accounts", "sourceIp": "198.51.100.7", "userAgent": "arn:x"},
+			"authorizer": {"jwt": {"claims": {"userArn": "arn:x"}}, "lambda": {"userArn": "arn:x"}}, "authentication": {"clientCert": {"subjectDN": "arn:x"}}}}`,
+	} {
+		served := false
+		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			served = true
+			if who, ok := principal(callerOf(r), ""); ok || who != "" {
+				t.Errorf("%s: the principal is %q", name, who)
+			}
+		})
+		if _, err := answer(t.Context(), h, json.RawMessage(event), ""); err != nil || !served {
+			t.Errorf("%s: served %t, %v", name, served, err)
+		}
+	}
+}
+
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte(restEvent))
 	f.Add([]byte(httpEvent))
