@@ -252,9 +252,15 @@ func (o *operator) names() []*name {
 	return all
 }
 
-// searchWord is the form in which first and last names are searched: lower case, without space around, and composed however it was
-// typed (NFC).
-func searchWord(s string) string { return norm.NFC.String(strings.ToLower(strings.TrimSpace(s))) }
+// searchWord is the form in which first and last names are searched: lower case, without space around, composed however it was typed
+// (NFC), and as much of it as a key has room for: composing makes some texts three times as long.
+func searchWord(s string) string {
+	word := norm.NFC.String(strings.ToLower(strings.TrimSpace(s)))
+	return strings.ToValidUTF8(word[:min(len(word), maxSearchWord)], "")
+}
+
+// maxSearchWord is how much of a name is searched, in bytes. A key has a username behind it.
+const maxSearchWord = 4 * MaxName
 
 // loginName says where a typed login name is looked up: emails contain an @, usernames do not (behaviour 1.1). What can be
 // no name is looked up all the same, under a name that nobody can have, so that it costs the same.

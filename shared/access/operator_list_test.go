@@ -32,10 +32,7 @@ func listed(p *accesstest.Place, c access.ListOperators) (names []string, pages 
 // What a page asks of the store does not depend on how many operators there are (issue "Numbers"). A filter that lets few through is
 // bounded: its page reads so many names at the most, and goes on in the next.
 func TestListingCostsTheSameInLargeAccounts(t *testing.T) {
-	large := 100_000
-	if testing.Short() {
-		large = 5_000
-	}
+	const large = 20_000 // BenchmarkListOperators has 100,000
 	p := accesstest.New(t)
 	if err := access.SeedOperators(t.Context(), p.Service, p.Store, accesstest.Account, 0, 600); err != nil {
 		t.Fatal(err)
@@ -89,6 +86,31 @@ func TestListingCostsTheSameInLargeAccounts(t *testing.T) {
 	}
 	if names, pages := listed(p, access.ListOperators{State: "disabled", Limit: 200}); len(names) != large/100 || !slices.IsSorted(names) || pages > large/1000+2 {
 		t.Errorf("%d disabled operators in %d pages, want %d", len(names), pages, large/100)
+	}
+}
+
+// BenchmarkListOperators is a page, a search and a page under a filter that lets one in a hundred through, of 100,000 operators.
+func BenchmarkListOperators(b *testing.B) {
+	p := accesstest.New(b)
+	if err := access.SeedOperators(b.Context(), p.Service, p.Store, accesstest.Account, 0, 100_000); err != nil {
+		b.Fatal(err)
+	}
+	for name, c := range map[string]access.ListOperators{"page": {}, "search": {Query: "family04711"}, "filter": {State: "disabled"}} {
+		b.Run(name, func(b *testing.B) {
+			p.Faults.Heal()
+			for b.Loop() {
+				if _, err := p.Service.ListOperators(b.Context(), accesstest.Account, c); err != nil {
+					b.Fatal(err)
+				}
+			}
+			asked := 0
+			for _, call := range p.Faults.Calls() {
+				if strings.HasPrefix(call.Label, "store.") {
+					asked++
+				}
+			}
+			b.ReportMetric(float64(asked)/float64(b.N), "requests/op")
+		})
 	}
 }
 

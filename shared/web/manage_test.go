@@ -1,8 +1,12 @@
 package web
 
 import (
+	"crypto/rand"
 	"encoding/csv"
+	"encoding/json"
 	"html"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -165,6 +169,68 @@ func TestNamesAreLines(t *testing.T) {
 			d.ask(400, `"field":"supportContact"`, "PUT", "/settings", `{"name":"x","supportContact":"`+bad+`","language":"en","mailFromName":""}`)
 			d.ask(400, `"field":"mailFromName"`, "PUT", "/settings", `{"name":"x","supportContact":"x","language":"en","mailFromName":"`+bad+`"}`)
 			d.ask(400, `"field":"reason"`, "DELETE", "/operators/"+id+"/totp", `{"reason":"`+bad+`"}`)
+		}
+	}
+}
+
+// Whatever stands in a parameter, a field or a path of the administrators' side, it is answered, and never by an error of ours.
+func TestNothingThatIsSentBreaksIt(t *testing.T) {
+	s := newStand(t)
+	admin := s.signedIn()
+	id := s.doors(admin)[0].made("target")
+	nasty := []string{
+		"", " ", "п", "ÿ", "İ", "\u1e9e", "\U0010ffff", "\uD7FF", "\uFEFF", "\u202e", "\u200d", "e\u0301", "=1", "../..", "'", "%", "#accounts", "u#", "head", "0", "-1", "1e9",
+		"99999999999999999999", "9999-12-31T23:59:59.999999999Z", "0001-01-01T00:00:00Z", "0000-01-01", "2026-02-30", "2026-11-23T12:00:00+23:59", "true",
+		strings.Repeat("a", 64), strings.Repeat("a", 254), strings.Repeat("a", 400), strings.Repeat("\U0001D160", 100), strings.Repeat("\U0010ffff", 100), strings.Repeat("\U0001D160", 254),
+		strings.Repeat("a", 64) + "@" + strings.Repeat("b.", 90) + "example", strings.Repeat("\U00010400", 64), strings.Repeat("ǰ", 64),
+	}
+	for _, r := range Routes() {
+		if r.Who != Administrator && r.Who != IAM || r.Pattern == "/admin/accounts" && r.Method == http.MethodPost {
+			continue
+		}
+		path := strings.NewReplacer("{accountId}", "demo", "{operatorId}", id, "{mailId}", "1").Replace(r.Pattern)
+		ask := func(path, body string) {
+			t.Helper()
+			a := admin.do(r.Method, path, body, "Test-Principal", "iam:arn:x")
+			if a.StatusCode >= 500 {
+				t.Errorf("%s %q %.100q: %d", r.Method, path, body, a.StatusCode)
+			}
+		}
+		for _, v := range nasty {
+			for _, f := range r.Query {
+				ask(path+"?"+url.Values{f.Name: {v}}.Encode(), "")
+			}
+			for _, f := range r.Body {
+				if f.Type != Text || strings.Contains(f.Name, ".") {
+					continue
+				}
+				body := map[string]string{}
+				for _, other := range r.Body { // what else is required
+					if other.Required && other.Type == Text {
+						body[other.Name] = "x" + strings.ToLower(rand.Text()[:8])
+					}
+				}
+				if body["email"] != "" {
+					body["email"] += "@x.example"
+				}
+				for name, right := range map[string]string{"role": "operator", "language": "en"} {
+					if body[name] != "" {
+						body[name] = right
+					}
+				}
+				body[f.Name] = v
+				raw, err := json.Marshal(body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ask(path, string(raw))
+			}
+			for _, name := range []string{"{accountId}", "{operatorId}", "{mailId}"} {
+				if strings.Contains(r.Pattern, name) {
+					odd := strings.Replace(r.Pattern, name, url.PathEscape(v), 1)
+					ask(strings.NewReplacer("{accountId}", "demo", "{operatorId}", id, "{mailId}", "1").Replace(odd), "")
+				}
+			}
 		}
 	}
 }
