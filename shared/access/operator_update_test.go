@@ -267,3 +267,87 @@ func TestSuspensionEndsWhatIsHalfDone(t *testing.T) {
 		t.Errorf("sessions from before are listed: %+v, %v", got, err)
 	}
 }
+
+// A code that is being issued at the moment at which the address changes does not reach the old one.
+func TestCodeForAnAddressThatChanges(t *testing.T) {
+	p := accesstest.New(t)
+	o := p.Operator("alice")
+	if err := p.Service.RequestReset(t.Context(), access.RequestCode{AccountID: accesstest.Account, Login: o.Username, Client: o.Client}); err != nil {
+		t.Fatal(err)
+	}
+	before, changed := len(p.Mails(o.Email)), false
+	p.Faults.Before(func(label string) {
+		if strings.HasPrefix(label, "store.Commit") && strings.Contains(label, "Codes") && !changed {
+			changed = true
+			if err := updateOperator(p, o, access.UpdateOperator{Email: new("alice@new.example")}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	p.Work()
+	p.Faults.Before(nil)
+	if got := subjects(p.Mails(o.Email)[before:]); !changed || !slices.Equal(got, []string{"Your address was changed"}) {
+		t.Errorf("changed %t, and the old address got %q", changed, got)
+	}
+	o.Email = "alice@new.example"
+	if m := p.RequestReset(o); p.Code(m).Empty() {
+		t.Error("no code for the new address")
+	}
+}
+
+// Of two who make one account at the same moment, one does.
+func TestRaceForAnAccount(t *testing.T) {
+	for range 5 {
+		p := accesstest.New(t)
+		var wg sync.WaitGroup
+		results := make([]string, 4)
+		for i := range results {
+			wg.Go(func() {
+				made, err := p.Service.CreateAccount(t.Context(), access.System, access.CreateAccount{AccountID: "Race", Administrator: &access.CreateOperator{
+					Username: "root", Email: "root@race.example", FirstName: "R", LastName: "R"}})
+				if results[i] = conflictReason(err); err == nil && (made.Operator == nil || made.TemporaryPassword.Empty()) {
+					t.Errorf("made %+v", made)
+				}
+			})
+		}
+		wg.Wait()
+		slices.Sort(results)
+		if !slices.Equal(results, []string{"", "account_exists", "account_exists", "account_exists"}) {
+			t.Fatalf("%q", results)
+		}
+		if bad := access.Violations(t.Context(), p.Service, p.Store, "race"); len(bad) > 0 {
+			t.Fatalf("%q", bad)
+		}
+	}
+}
+
+// An account with its first administrator is made whole, or not at all.
+func TestAccountWithAWrongAdministrator(t *testing.T) {
+	p := accesstest.New(t)
+	for _, c := range []access.CreateOperator{
+		{Username: "a b", Email: "a@x.example", FirstName: "A", LastName: "B"}, {Username: "a", Email: "a", FirstName: "A", LastName: "B"},
+		{Username: "a", Email: "a@x.example", LastName: "B"}, {Username: "a", Email: "a@x.example", FirstName: "A"},
+	} {
+		if _, err := p.Service.CreateAccount(t.Context(), access.System, access.CreateAccount{AccountID: "new", Administrator: &c}); !errors.As(err, new(*access.InputError)) {
+			t.Errorf("%+v: %v", c, err)
+		}
+		if _, err := p.Service.GetAccount(t.Context(), "new"); !errors.Is(err, access.ErrNotFound) {
+			t.Fatalf("the account was made: %v", err)
+		}
+	}
+	made, err := p.Service.CreateAccount(t.Context(), access.System, access.CreateAccount{AccountID: "new", State: access.AccountSuspended,
+		Administrator: &access.CreateOperator{Username: "a", Email: "a@x.example", FirstName: "A", LastName: "B"}})
+	if err != nil || made.Account.State != access.AccountSuspended {
+		t.Fatalf("%+v, %v", made, err)
+	}
+	in := access.Login{AccountID: "new", Login: "a", Password: made.TemporaryPassword}
+	if _, err := p.Service.Login(t.Context(), in); !errors.Is(err, access.ErrInvalidCredentials) {
+		t.Errorf("login in an account that was made suspended: %v", err)
+	}
+	if _, err := p.Service.UpdateAccount(t.Context(), access.System, "new", access.UpdateAccount{State: new(access.AccountActive)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Service.Login(t.Context(), in); err != nil {
+		t.Errorf("login after it was resumed: %v", err)
+	}
+}

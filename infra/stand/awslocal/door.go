@@ -23,11 +23,13 @@ import (
 	"postern/infra/template"
 	"postern/shared/onemachine/local"
 	"postern/shared/sigv4"
-	"postern/shared/web"
 )
 
 // credentialsFile holds the key pair that the door knows, in the stand's folder.
 const credentialsFile = "admin-credentials"
+
+// gatewayBody is how long a body may be that API Gateway takes, in bytes (its quota for payloads); what is too long for Postern, Postern says.
+const gatewayBody = 10 << 20
 
 // principal is who signs with that key pair: an ARN of no real partition.
 const principal = "arn:local:iam::000000000000:user/postern"
@@ -71,7 +73,7 @@ func (s *stand) door() (http.Handler, error) {
 			return
 		}
 		if r.URL.Path == "/admin" || strings.HasPrefix(r.URL.Path, "/admin/accounts") {
-			if err := verifier.Verify(r, web.MaxRequest); err != nil {
+			if err := verifier.Verify(r, gatewayBody); err != nil {
 				denied.write(w)
 				return
 			}
