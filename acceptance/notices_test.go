@@ -140,9 +140,13 @@ func TestNoticesOnTheCommandLine(t *testing.T) {
 	number := func(line int) string { seq, _, _ := strings.Cut(lines[line], ","); return seq }
 	made := slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "Postern demo") })
 	for name, c := range map[string]struct{ text, want string }{
-		"edit":     {strings.Replace(whole, "Postern demo", "Postern", 1), "entry " + number(made) + " was altered"},
-		"deletion": {strings.Join(slices.Delete(slices.Clone(lines), 3, 4), ""), "entry " + number(3) + " is missing"},
-		"cut tail": {strings.Join(lines[:4], ""), "entry 4 is missing"},
+		"edit":      {strings.Replace(whole, "Postern demo", "Postern", 1), "entry " + number(made) + " was altered"},
+		"deletion":  {strings.Join(slices.Delete(slices.Clone(lines), 3, 4), ""), "entry " + number(3) + " is missing"},
+		"cut tail":  {strings.Join(lines[:4], ""), "entry 4 is missing"},
+		"insertion": {strings.Join(slices.Insert(slices.Clone(lines), 5, lines[3]), ""), "entry " + number(3) + " stands there more than once"},
+		"swap": {strings.Join(slices.Concat(lines[:3], []string{
+			strings.Replace(lines[4], number(4), number(3), 1), strings.Replace(lines[3], number(3), number(4), 1),
+		}, lines[5:]), ""), "entry " + number(3) + " was altered"},
 	} {
 		if got := offline(1, c.text); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %s, want %s", name, got, c.want)

@@ -107,7 +107,7 @@ func shownPages() map[string][]any {
 			{ID: "s2", Kind: access.SessionSingleUse, CreatedAt: at, LastUsedAt: at},
 		}}},
 		"manage":                     {map[string]any{"Settings": access.Settings{Name: "Demo & Sons"}}},
-		"manage_operators":           {operators(list[access.OperatorView]{Items: []access.OperatorView{someone, blocked}, Next: &next}), operators(list[access.OperatorView]{})},
+		"manage_operators":           {operators(list[access.OperatorView]{Items: []access.OperatorView{someone, blocked}, Next: &next}), operators(list[access.OperatorView]{}), operators(list[access.OperatorView]{Next: &next})},
 		"manage_operator_new":        {map[string]any{"Roles": roles}},
 		"manage_operator_created":    {shownOnce(someone, secret.New("ABCD-EFGH-JKMN-PQRS"), &at), shownOnce(someone, secret.Text{}, nil)},
 		"manage_operator":            ofOperator,
@@ -122,7 +122,8 @@ func shownPages() map[string][]any {
 		"manage_policy":         policies,
 		"manage_policy_presets": {map[string]any{"Names": presetNames(), "Presets": access.PolicyPresets()}},
 		"manage_mail": {map[string]any{"Statuses": access.MailStatuses(), "After": "mail_retried", "List": access.MailPage{Next: &next, Items: mailsOfEachKind()}},
-			map[string]any{"Statuses": access.MailStatuses(), "List": access.MailPage{}}},
+			map[string]any{"Statuses": access.MailStatuses(), "List": access.MailPage{}},
+			map[string]any{"Statuses": access.MailStatuses(), "List": access.MailPage{Next: &next}}},
 		"manage_settings":       {map[string]any{"Settings": access.Settings{Name: "Demo", Language: "en"}, "Languages": access.Languages(), "After": "saved"}},
 		"manage_notices_verify": verified,
 		"manage_notices": {map[string]any{"Types": access.NoticeTypes(), "Names": map[string]string{"y": "bob"}, "Actors": map[string]string{"operator:x": "alice"}, "List": list[access.NoticeView]{Next: &next, Items: []access.NoticeView{
