@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"postern/shared/access"
 	"postern/shared/access/accesstest"
@@ -178,6 +179,19 @@ func TestRetryMail(t *testing.T) {
 		if _, err := p.Service.RetryMail(t.Context(), accesstest.Account, foreign); !errors.Is(err, access.ErrNotFound) {
 			t.Errorf("mail %.10q: %v", foreign, err)
 		}
+	}
+}
+
+// What a mail server gives as its reason is one line, and nothing that a terminal would obey.
+func TestReasonsAreLines(t *testing.T) {
+	p := accesstest.New(t)
+	m := p.RequestReset(p.Operator("alice"))
+	reason := "550\r\nno\u009b31m such\u0085user\u2028here\x1b]0;x\x07\xff" + strings.Repeat("ä", 300)
+	if err := p.Service.RecordMailEvent(t.Context(), mail.Event{MessageID: m.ID, Kind: mail.Bounced, Reason: reason}); err != nil {
+		t.Fatal(err)
+	}
+	if got := mails(p, access.MailBounced)[0].LastError; !strings.HasPrefix(got, "550  no 31m such user here ]0;x ?ä") || len(got) > 300 || !utf8.ValidString(got) {
+		t.Errorf("%d bytes: %q", len(got), got)
 	}
 }
 

@@ -195,10 +195,10 @@ const maxErrorText = 300
 
 func errorText(err error) string { return shortText(err.Error()) }
 
-// shortText makes one line of valid UTF-8 of what somebody else says.
+// shortText makes one line of valid UTF-8 of what somebody else says, without what a terminal would obey.
 func shortText(s string) string {
 	text := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if breaksLine(r) {
 			return ' '
 		}
 		return r

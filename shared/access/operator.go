@@ -410,11 +410,14 @@ func checkName(field, s string, max int, required bool) []FieldError {
 		return []FieldError{{Field: field, Code: "missing"}}
 	case n > max:
 		return []FieldError{tooLong(field, max)}
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, breaksLine):
 		return []FieldError{{Field: field, Code: "control_characters"}}
 	}
 	return nil
 }
+
+// breaksLine finds what has no place in one line: control characters and Unicode's own line breaks.
+func breaksLine(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
 func tooLong(field string, max int) FieldError {
 	return FieldError{field, "too_long", map[string]string{"max": strconv.Itoa(max)}}

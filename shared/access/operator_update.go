@@ -197,7 +197,14 @@ func decideUpdateOperator(st *updateOperatorState, by Actor, c UpdateOperator, n
 	}
 	edited := slices.DeleteFunc(slices.Clone(changed), func(f string) bool { return f == "state" })
 	if len(edited) > 0 {
-		if err := notes(NoticeOperatorUpdated, detail{"username", o.Username}, detail{"changed", strings.Join(edited, ", ")}); err != nil {
+		details := []detail{{"username", o.Username}, {"changed", strings.Join(edited, ", ")}}
+		if o.Username != was.Username {
+			details = append(details, detail{"formerly", was.Username})
+		}
+		if o.Role != was.Role {
+			details = append(details, detail{"role", string(was.Role) + " -> " + string(o.Role)})
+		}
+		if err := notes(NoticeOperatorUpdated, details...); err != nil {
 			return none, nil, err
 		}
 	}

@@ -185,6 +185,13 @@ func TestDemotionHoldsAtOnce(t *testing.T) {
 			t.Errorf("as %s: %v", role, err)
 		}
 	}
+	for _, change := range []string{"administrator -> operator", "operator -> administrator"} {
+		if !slices.ContainsFunc(p.Notices(), func(n access.NoticeView) bool {
+			return n.Type == access.NoticeOperatorUpdated && n.OperatorID == bob.ID && n.Detail["role"] == change && n.Detail["changed"] == "role"
+		}) {
+			t.Errorf("the log does not say %s: %+v", change, p.Notices())
+		}
+	}
 	p.Login(bob)
 	if v := p.Identity(bob).View; v.Role != access.RoleAdministrator {
 		t.Errorf("role %s", v.Role)
