@@ -260,6 +260,15 @@ var scenarios = []scenario{
 		_, err := p.Service.UpdateOperator(p.T.Context(), access.System, accesstest.Account, o.ID, access.UpdateOperator{Username: &username, Email: &email, FirstName: &first, Role: &role})
 		return err
 	})},
+	{"UpdateOperator", "another address, with codes at the old one", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		o := p.Operator("alice")
+		p.RequestSingleUseCode(o)
+		p.RequestReset(o)
+		return func(p *accesstest.Place) error {
+			_, err := p.Service.UpdateOperator(p.T.Context(), access.System, accesstest.Account, o.ID, access.UpdateOperator{Email: new("alicia@acme.example")})
+			return err
+		}
+	}},
 	{"UpdateOperator", "disable", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
 		o := p.Operator("boss", accesstest.Administrator)
 		p.Operator("alice")

@@ -75,6 +75,12 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 		}
 	}
 
+	for _, m := range mails {
+		if (m.Template == mail.EmailChanged || m.Template == mail.UsernameChanged) && !noticed(m.OperatorID, m.QueuedAt, NoticeOperatorUpdated) {
+			say("mail %s of %s without its notice", m.Template, m.QueuedAt)
+		}
+	}
+
 	names := map[string]string{} // sort key to operatorId
 	for _, item := range all(store.Operators, accountID, "") {
 		id, _ := item.Fields["operatorId"].(store.Text)
