@@ -100,7 +100,7 @@ func (s *Service) countImpact(ctx context.Context, before, after *account, curso
 		})
 		var found []*operator
 		if err == nil {
-			found, err = s.operatorsNamed(looking, before.ID, page.Items)
+			found, err = s.operatorsOf(looking, before.ID, page.Items)
 		}
 		switch {
 		case err != nil && position != "" && ctx.Err() == nil && looking.Err() != nil: // time is up, and something was counted
@@ -123,21 +123,6 @@ func (s *Service) countImpact(ctx context.Context, before, after *account, curso
 			return s.sealCursor(ctx, position, "policy preview", before.ID)
 		}
 	}
-}
-
-// operatorsNamed reads the operators that names point to, at most store.MaxGet.
-func (s *Service) operatorsNamed(ctx context.Context, accountID string, names []store.Item) ([]*operator, error) {
-	found := make([]*operator, len(names))
-	records := make([]record, len(names))
-	for i, n := range names {
-		id, _ := n.Fields["operatorId"].(store.Text)
-		found[i] = &operator{AccountID: accountID, ID: string(id)}
-		records[i] = found[i]
-	}
-	if len(records) == 0 {
-		return nil, nil
-	}
-	return found, s.get(ctx, records...)
 }
 
 // count adds o, if it is touched, with the account as it is before a change of policy and as it would be after it.
