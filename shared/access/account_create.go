@@ -58,7 +58,7 @@ func (s *Service) CreateAccount(ctx context.Context, by Actor, c CreateAccount) 
 			return AccountCreated{}, nil, fmt.Errorf("load account: %w", err)
 		}
 		if c.Administrator != nil && !a.exists() {
-			if err := temporary.make(ctx, s); err != nil {
+			if err := temporary.make(s.random); err != nil {
 				return AccountCreated{}, nil, err
 			}
 		}

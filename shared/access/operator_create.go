@@ -68,7 +68,7 @@ func (s *Service) CreateOperator(ctx context.Context, by Actor, accountID string
 			return OperatorCreated{}, nil, ErrNotFound
 		}
 		if c.Deliver != DeliverEmail && st.taken() == nil {
-			if err := temporary.make(ctx, s); err != nil {
+			if err := temporary.make(s.random); err != nil {
 				return OperatorCreated{}, nil, err
 			}
 		}

@@ -49,7 +49,7 @@ func (s *Service) ResetOperatorPassword(ctx context.Context, by Actor, accountID
 			return TemporaryPassword{}, nil, err
 		}
 		if by.OperatorID != operatorID {
-			if err := temporary.make(ctx, s); err != nil {
+			if err := temporary.make(s.random); err != nil {
 				return TemporaryPassword{}, nil, err
 			}
 		}

@@ -2,11 +2,13 @@ package access
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 
 	"postern/shared/limit"
 	"postern/shared/mail"
+	"postern/shared/password"
 	"postern/shared/secret"
 	"postern/shared/shortcode"
 )
@@ -74,8 +76,8 @@ func (s *Service) ConfirmReset(ctx context.Context, c ConfirmReset) (ResetConfir
 			st.right = want.link.Equal(c.Token)
 		}
 		if st.right && st.account.active() && st.account.Policy.Reset.Delivery == ResetByTemporaryPassword {
-			// The password that will be mailed is made and hashed here, once, however often the decision is made again.
-			if err := temporary.make(ctx, s); err != nil {
+			// The password that will be mailed is made here, once, however often the decision is made again.
+			if err := temporary.make(s.random); err != nil {
 				return ResetConfirmed{}, nil, err
 			}
 			st.temporary = temporary
@@ -157,24 +159,30 @@ func decideConfirmReset(st *resetState, c ConfirmReset, now time.Time, random io
 	return reply, done, nil
 }
 
-// generated is a temporary password and its hash. It is made between loading and deciding, since it takes hashing.
+// generated is a temporary password and its hash. It is made between loading and deciding, once, however often it is decided.
 type generated struct {
 	password secret.Text
 	hash     string
 }
 
-func (g *generated) make(ctx context.Context, s *Service) error {
+func (g *generated) make(random io.Reader) error {
 	if g.hash != "" {
 		return nil
 	}
-	text, err := shortcode.NewTemporary(s.random)
+	text, err := shortcode.NewTemporary(random)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	g.password = secret.New(text)
-	if g.hash, err = s.hasher.Hash(ctx, text); err != nil {
-		return busy(err)
+	return g.set(text, random)
+}
+
+// set is make with a password of 80 bits that is there already.
+func (g *generated) set(text string, random io.Reader) error {
+	hash, err := password.HashGenerated(text, random)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
+	*g = generated{secret.New(text), hash}
 	return nil
 }
 

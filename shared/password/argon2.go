@@ -61,7 +61,7 @@ func parseArgon2(encoded string) (hash, error) {
 	return h, nil
 }
 
-func (h argon2Hash) matches(pw string) bool {
+func (h argon2Hash) matches(pw string, _ Params) bool {
 	return subtle.ConstantTimeCompare(h.derive(pw, len(h.key)), h.key) == 1
 }
 

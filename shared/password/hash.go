@@ -64,7 +64,8 @@ func Hash(pw string, p Params, random io.Reader) (string, error) {
 
 // Verify reports whether encoded, a hash of ours or of a kind that [CheckHash] names, is one of pw, comparing in time that
 // does not depend on the outcome, and whether it is weaker than p, so that it should be made anew now that the password is
-// at hand. It takes the whole cost of encoded: a program that answers requests calls [Hasher.Verify] instead.
+// at hand. It takes the whole cost of encoded, which for one of [HashGenerated] is made up to that of p: a program that answers
+// requests calls [Hasher.Verify] instead.
 //
 // The error is [ErrMalformed] or [ErrTooCostly], both before anything was spent.
 func Verify(encoded, pw string, p Params) (ok, weak bool, err error) {
@@ -72,13 +73,13 @@ func Verify(encoded, pw string, p Params) (ok, weak bool, err error) {
 	if err != nil {
 		return false, false, err
 	}
-	return h.matches(pw), h.weakerThan(p), nil
+	return h.matches(pw, p), h.weakerThan(p), nil
 }
 
 // hash is a stored password hash that was read and is within the limits.
 type hash interface {
-	// matches spends the cost of the hash and compares in constant time.
-	matches(pw string) bool
+	// matches spends the cost of the hash, or of p if it has none, and compares in constant time.
+	matches(pw string, p Params) bool
 	// weakerThan reports whether the hash should be replaced by one under p.
 	weakerThan(p Params) bool
 }
@@ -97,6 +98,8 @@ func parse(encoded string) (hash, error) {
 		return parseArgon2(encoded)
 	case "2a", "2b", "2y":
 		return parseBcrypt(encoded)
+	case generatedName:
+		return parseGenerated(encoded)
 	case "scrypt":
 		return parseScrypt(encoded)
 	case "pbkdf2-sha256", "pbkdf2-sha512":

@@ -27,11 +27,14 @@ const (
 	maxIterations  = 2_000_000 // of PBKDF2
 )
 
-// CheckHash reports whether encoded is a hash that [Verify] can read: one of ours, argon2i, bcrypt ($2a$, $2b$, $2y$),
-// scrypt ("$scrypt$ln=16,r=8,p=1$salt$key") or PBKDF2 ("$pbkdf2-sha256$iterations$salt$key", and -sha512; base64 without
-// padding). It spends nothing. The error is [ErrMalformed] or [ErrTooCostly].
+// CheckHash reports whether encoded is a hash of a chosen password that [Verify] can read: argon2id as ours, argon2i, bcrypt ($2a$,
+// $2b$, $2y$), scrypt ("$scrypt$ln=16,r=8,p=1$salt$key") or PBKDF2 ("$pbkdf2-sha256$iterations$salt$key", and -sha512; base64
+// without padding). It spends nothing. The error is [ErrMalformed] or [ErrTooCostly].
 func CheckHash(encoded string) error {
-	_, err := parse(encoded)
+	h, err := parse(encoded)
+	if _, fast := h.(generatedHash); fast {
+		return ErrMalformed // no slow hash: nobody may bring one
+	}
 	return err
 }
 
@@ -57,7 +60,7 @@ func parseBcrypt(encoded string) (hash, error) {
 
 func (h bcryptHash) String() string { return string(h) }
 
-func (h bcryptHash) matches(pw string) bool {
+func (h bcryptHash) matches(pw string, _ Params) bool {
 	return bcrypt.CompareHashAndPassword([]byte(h), []byte(pw)) == nil
 }
 
@@ -96,7 +99,7 @@ func (h scryptHash) String() string {
 	return fmt.Sprintf("$scrypt$ln=%d,r=%d,p=%d$%s$%s", h.logN, h.r, h.p, b64.EncodeToString(h.salt), b64.EncodeToString(h.key))
 }
 
-func (h scryptHash) matches(pw string) bool {
+func (h scryptHash) matches(pw string, _ Params) bool {
 	key, err := scrypt.Key([]byte(pw), h.salt, 1<<h.logN, h.r, h.p, len(h.key))
 	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1
 }
@@ -146,7 +149,7 @@ func (h pbkdf2Hash) String() string {
 	return fmt.Sprintf("$%s$%d$%s$%s", h.id, h.iterations, h.encoding.EncodeToString(h.salt), h.encoding.EncodeToString(h.key))
 }
 
-func (h pbkdf2Hash) matches(pw string) bool {
+func (h pbkdf2Hash) matches(pw string, _ Params) bool {
 	key, err := pbkdf2.Key(pbkdf2Hashes[h.id], pw, h.salt, h.iterations, len(h.key))
 	return err == nil && subtle.ConstantTimeCompare(key, h.key) == 1
 }

@@ -81,6 +81,7 @@ func TestCheckHashRefuses(t *testing.T) {
 		{"$pbkdf2-sha256$1000$" + salt + "$+./" + key[3:], ErrMalformed},
 		{"$pbkdf2-sha1$1000$" + salt + "$" + key, ErrMalformed},
 		{"$pbkdf2$1000$" + salt + "$" + key, ErrMalformed},
+		{"$sha256$" + salt + "$" + key, ErrMalformed}, // ours, but for generated passwords alone
 		{"$6$saltsalt$" + strings.Repeat("x", 86), ErrMalformed},
 		{"{SSHA}c2FsdA", ErrMalformed},
 		{"", ErrMalformed},
