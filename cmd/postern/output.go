@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"postern/shared/csvfile"
 )
 
 // checkOutput refuses an --output that there is not.
@@ -27,19 +28,12 @@ func printRows(w io.Writer, output string, all any, header []string, rows [][]st
 		e.SetIndent("", "  ")
 		return e.Encode(all)
 	case "csv":
-		c := csv.NewWriter(w)
-		c.UseCRLF = true
-		_ = c.Write(header) // errors stay in the writer
+		c := csvfile.NewWriter(w)
+		c.Write(header)
 		for _, cells := range rows {
-			for i, cell := range cells {
-				if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-					cells[i] = "'" + cell
-				}
-			}
-			_ = c.Write(cells)
+			c.Write(cells)
 		}
-		c.Flush()
-		return c.Error()
+		return c.Flush()
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, strings.Join(header, "\t"))

@@ -3,6 +3,8 @@ package access
 import (
 	"errors"
 	"slices"
+
+	"postern/shared/csvfile"
 )
 
 // MaxImportRows is how many rows one import may hold (api.md: payload_too_large).
@@ -43,4 +45,20 @@ func (r *ImportReport) refuse(row int, err error) error {
 // sort puts the errors into the order of the file, each row's as they were found.
 func (r *ImportReport) sort() {
 	slices.SortStableFunc(r.Errors, func(a, b RowError) int { return a.Row - b.Row })
+}
+
+// fileRefused makes a refusal of what is wrong with a whole CSV file.
+func fileRefused(err error) error {
+	if e, ok := errors.AsType[*csvfile.Error](err); ok {
+		return &InputError{[]FieldError{{"file", e.Code, e.Params}}}
+	}
+	if errors.Is(err, csvfile.ErrTooManyRows) {
+		return ErrImportTooLong
+	}
+	return err
+}
+
+// rowRefused makes a refusal of what is wrong with the form of one row.
+func rowRefused(e *csvfile.Error) error {
+	return &InputError{[]FieldError{{e.Column, e.Code, e.Params}}}
 }

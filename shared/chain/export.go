@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"postern/shared/csvfile"
 )
 
 // Columns are the columns of an export. Those for people come first; from accountId on they are for verifying, those of the
@@ -56,18 +58,17 @@ type Row struct {
 // Readable reports whether every cell of the row is as an [Exporter] writes it.
 func (r Row) Readable() bool { return !r.unreadable }
 
-// Exporter writes an export: CSV (RFC 4180, CRLF, UTF-8 without BOM) with a guard against formulas (details 33).
+// Exporter writes an export, a CSV file (details 33).
 type Exporter struct {
-	csv   *csv.Writer
+	csv   *csvfile.Writer
 	cells []string
 }
 
 // NewExporter writes to w. An export may be written in parts: header says whether this one begins it.
 func NewExporter(w io.Writer, header bool) *Exporter {
-	x := &Exporter{csv: csv.NewWriter(w), cells: make([]string, columns)}
-	x.csv.UseCRLF = true
+	x := &Exporter{csv: csvfile.NewWriter(w), cells: make([]string, columns)}
 	if header {
-		_ = x.csv.Write(Columns) // errors stay in the writer, until Flush
+		x.csv.Write(Columns)
 	}
 	return x
 }
@@ -88,17 +89,11 @@ func (x *Exporter) Write(r Row) {
 		c[colHeadSeq], c[colHeadHash] = strconv.FormatInt(h.Seq, 10), hex.EncodeToString(h.Hash[:])
 		c[colHeadAt], c[colHeadSignature] = h.At.UTC().Format(exportTime), hex.EncodeToString(h.Signature)
 	}
-	for i := range c {
-		c[i] = guard(c[i])
-	}
-	_ = x.csv.Write(c) // errors stay in the writer, until Flush
+	x.csv.Write(c)
 }
 
 // Flush writes what is left, and reports what went wrong.
-func (x *Exporter) Flush() error {
-	x.csv.Flush()
-	return x.csv.Error()
-}
+func (x *Exporter) Flush() error { return x.csv.Flush() }
 
 // detailText is a detail as a JSON object, names in order.
 func detailText(d map[string]string) []byte {
@@ -148,24 +143,6 @@ func plainDetail(s string) map[string]string {
 	return d
 }
 
-// guard puts an apostrophe before what a spreadsheet would take for a formula, and before what looks guarded already, so that
-// unguard gives back exactly what was there.
-func guard(cell string) string {
-	if formula(strings.TrimLeft(cell, "'")) {
-		return "'" + cell
-	}
-	return cell
-}
-
-func unguard(cell string) string {
-	if rest, ok := strings.CutPrefix(cell, "'"); ok && formula(strings.TrimLeft(rest, "'")) {
-		return rest
-	}
-	return cell
-}
-
-func formula(cell string) bool { return cell != "" && strings.IndexByte("=+-@\t\r", cell[0]) >= 0 }
-
 // ErrNoExport says that a file is no export of notices: another kind of file, or one that lost its form.
 var ErrNoExport = errors.New("this is no export of notices")
 
@@ -208,7 +185,7 @@ func ReadExport(r io.Reader) iter.Seq2[Row, error] {
 // row unreadable, which a Verifier's user tells by its number.
 func readRow(c []string) (Row, error) {
 	for i := range c {
-		c[i] = unguard(c[i])
+		c[i] = csvfile.Unguard(c[i])
 	}
 	r := Row{Sealed: Sealed{Entry: Entry{
 		Account: c[colAccount], ID: c[colID], Type: c[colType], Actor: c[colActor], OperatorID: c[colOperatorID],
