@@ -254,6 +254,13 @@ var scenarios = []scenario{
 	{"CreateOperator", "by mail", 1, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
 		return create(p, access.CreateOperator{Username: "zoe", Email: "zoe@acme.example", FirstName: "Zoe", LastName: "Zett", Role: access.RoleOperator, Deliver: access.DeliverEmail})
 	})},
+	{"ImportOperators", "", 1, onAlice(importing("k", false))},
+	{"ImportOperators", "without a key", 1, onAlice(importing("", false))},
+	{"ImportOperators", "dry run", 0, onAlice(importing("k", true))},
+	{"ExportOperators", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ExportOperators(p.T.Context(), accesstest.Account, access.ListOperators{})
+		return err
+	})},
 	{"UpdateOperator", "", 1, onAlice(func(p *accesstest.Place, o *accesstest.Operator) error {
 		username, email, first := "alicia", "alicia@acme.example", "Alicia"
 		role := access.RoleAdministrator
@@ -440,6 +447,16 @@ func disableTOTP(do func(p *accesstest.Place, operatorID string) error) func(*ac
 func create(p *accesstest.Place, c access.CreateOperator) error {
 	_, err := p.Service.CreateOperator(p.T.Context(), access.System, accesstest.Account, c)
 	return err
+}
+
+// importing has two people imported, one of them with a password of their own.
+func importing(key string, dryRun bool) func(*accesstest.Place, *accesstest.Operator) error {
+	const file = "username,email,firstName,lastName,role,passwordHash\r\nzoe,zoe@acme.example,Zoe,Zett,administrator,\r\n" +
+		"bo,bo@acme.example,Bo,Be,operator,$2b$05$abcdefghijklmnopqrstuuWG29KuyeAicPCJODk1zjyGvyQUU2awu\r\n"
+	return func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ImportOperators(p.T.Context(), access.System, accesstest.Account, access.ImportOperators{File: []byte(file), Key: key, DryRun: dryRun})
+		return err
+	}
 }
 
 func expire(after time.Duration) func(*accesstest.Place) func(*accesstest.Place) error {

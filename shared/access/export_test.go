@@ -108,7 +108,7 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 		if o.Role == RoleAdministrator && o.State == StateActive {
 			active++
 		}
-		if !o.Password.ChangedAt.IsZero() && !noticed(o.ID, o.Password.ChangedAt, NoticeOperatorCreated, NoticePasswordChanged,
+		if !o.Password.ChangedAt.IsZero() && !noticed(o.ID, o.Password.ChangedAt, NoticeOperatorCreated, NoticeOperatorImported, NoticePasswordChanged,
 			NoticePasswordReset, NoticePasswordResetByAdmin) {
 			say("password of %s changed at %s without a notice", o.Username, o.Password.ChangedAt)
 		}
@@ -255,4 +255,13 @@ func DeleteNotice(ctx context.Context, s *Service, accountID, id string) error {
 		return struct{}{}, changes{removeAny(&notice{AccountID: accountID, ID: id})}, nil
 	})
 	return err
+}
+
+// HashOf reads an operator's password hash from the store.
+func HashOf(ctx context.Context, s *Service, accountID, operatorID string) string {
+	o := &operator{AccountID: accountID, ID: operatorID}
+	if err := s.get(ctx, o); err != nil {
+		return err.Error()
+	}
+	return o.Password.Hash.Reveal()
 }

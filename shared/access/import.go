@@ -42,6 +42,13 @@ func (r *ImportReport) refuse(row int, err error) error {
 	return nil
 }
 
+// wrong reports what is wrong with a row, if anything.
+func (r *ImportReport) wrong(row int, bad ...FieldError) {
+	for _, f := range bad {
+		r.Errors = append(r.Errors, RowError{row, f})
+	}
+}
+
 // sort puts the errors into the order of the file, each row's as they were found.
 func (r *ImportReport) sort() {
 	slices.SortStableFunc(r.Errors, func(a, b RowError) int { return a.Row - b.Row })

@@ -73,6 +73,8 @@ type operator struct {
 	// LimitedToldAt is when the operator was told that the password works from known browsers only (details 14).
 	LimitedToldAt time.Time
 	MailStatus    MailStatus // "" (ok), MailBounced or MailComplained
+	// ImportedBy names the import that made the operator: see [ImportOperators.Key]. Empty for whoever came otherwise.
+	ImportedBy string
 }
 
 // ownPassword is an operator's present password, permanent or temporary.
@@ -155,6 +157,7 @@ func (o *operator) fields(c *codec) {
 	number(c, "warned", &o.Warned)
 	c.time("limitedToldAt", &o.LimitedToldAt)
 	text(c, "mailStatus", &o.MailStatus)
+	text(c, "importedBy", &o.ImportedBy)
 }
 
 // activity is what many logins of one operator would fight over. It is written without a version: of two at the same

@@ -118,27 +118,7 @@ func decideCreateOperator(st *createOperatorState, by Actor, c CreateOperator, t
 	if err != nil {
 		return none, nil, err
 	}
-	o := &operator{
-		AccountID: st.account.ID, ID: id, Username: c.Username, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName,
-		Role: c.Role, State: StateActive, CreatedAt: now, CredentialVersion: 1, Password: ownPassword{Kind: PasswordNone},
-	}
-	done := changes{put(o)}
-	for _, n := range o.names() {
-		switch n.Kind {
-		case nameUsername:
-			st.username.OperatorID = id
-			done.add(put(st.username))
-		case nameEmail:
-			st.email.OperatorID = id
-			done.add(put(st.email))
-		default:
-			done.add(put(n))
-		}
-	}
-	if o.Role == RoleAdministrator {
-		st.administrators.Active++
-		done.add(put(&st.administrators))
-	}
+	o, done := c.join(st.account.ID, id, st.username, st.email, &st.administrators, now)
 	reply := OperatorCreated{}
 	if c.Deliver == DeliverEmail {
 		code := &mailedCode{AccountID: o.AccountID, OperatorID: o.ID, Kind: singleUseCode, CredentialVersion: o.CredentialVersion, ExpiresAt: now.Add(SingleUseCodeLifetime)}
@@ -165,4 +145,30 @@ func decideCreateOperator(st *createOperatorState, by Actor, c CreateOperator, t
 	done.add(put(entry))
 	reply.Operator = o.view(nil)
 	return reply, done, nil
+}
+
+// join is pure: a new operator, who has no password yet, under names that were found to be free.
+func (c CreateOperator) join(accountID, id string, username, email *name, admins *administrators, now time.Time) (*operator, changes) {
+	o := &operator{
+		AccountID: accountID, ID: id, Username: c.Username, Email: c.Email, FirstName: c.FirstName, LastName: c.LastName,
+		Role: c.Role, State: StateActive, CreatedAt: now, CredentialVersion: 1, Password: ownPassword{Kind: PasswordNone},
+	}
+	done := changes{put(o)}
+	for _, n := range o.names() {
+		switch n.Kind {
+		case nameUsername:
+			username.OperatorID = id
+			done.add(put(username))
+		case nameEmail:
+			email.OperatorID = id
+			done.add(put(email))
+		default:
+			done.add(put(n))
+		}
+	}
+	if o.Role == RoleAdministrator {
+		admins.Active++
+		done.add(put(admins))
+	}
+	return o, done
 }

@@ -25,6 +25,17 @@ type OperatorTOTPView struct {
 	Blocked bool   `json:"blocked,omitempty"`
 }
 
+// state is how filters and exports call it.
+func (v OperatorTOTPView) state() string {
+	switch {
+	case v.Blocked:
+		return "blocked"
+	case v.Enabled:
+		return "enabled"
+	}
+	return "disabled"
+}
+
 // MailView is whether mail reaches the operator: "ok", "bounced" or "complained".
 type MailView struct {
 	Status string `json:"status"`

@@ -63,5 +63,13 @@ func (h generatedHash) matches(pw string, p Params) bool {
 	return subtle.ConstantTimeCompare(h.derive(pw), h.key) == 1
 }
 
+// IsGenerated reports whether encoded is the hash that [HashGenerated] made of pw, at once. It is for a password that the program itself
+// knows, never for one that somebody typed.
+func IsGenerated(encoded, pw string) bool {
+	h, err := parse(encoded)
+	g, ok := h.(generatedHash)
+	return err == nil && ok && subtle.ConstantTimeCompare(g.derive(pw), g.key) == 1
+}
+
 // weakerThan: another hash of it would be no harder to guess from.
 func (generatedHash) weakerThan(Params) bool { return false }

@@ -23,6 +23,9 @@ func TestHashGenerated(t *testing.T) {
 			t.Errorf("Verify(%q): got %v, %v, %v, want %v, false, nil", c.pw, ok, weak, err, c.want)
 		}
 	}
+	if chosen, err := Hash(pw, cheap, rand.Reader); err != nil || IsGenerated(chosen, pw) || IsGenerated(encoded, "x") || IsGenerated("", "") || !IsGenerated(encoded, pw) {
+		t.Errorf("IsGenerated: %v", err)
+	}
 	again, err := HashGenerated(pw, rand.Reader)
 	if err != nil || again == encoded {
 		t.Errorf("HashGenerated twice: got %q, %v, want another", again, err)
