@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"io"
 	"net/http"
 	"os"
@@ -61,13 +60,7 @@ func adminCredentials(t *testing.T) aws.Credentials {
 // signed sends a request signed by the SDK's own signer; spoil changes it afterwards.
 func signed(t *testing.T, method, path string, body any, headers map[string]string, spoil func(*http.Request)) *answer {
 	t.Helper()
-	var raw []byte
-	if body != nil {
-		var err error
-		if raw, err = json.Marshal(body); err != nil {
-			t.Fatal(err)
-		}
-	}
+	raw := encoded(t, body)
 	r, err := http.NewRequest(method, demo.URL+path, bytes.NewReader(raw))
 	if err != nil {
 		t.Fatal(err)

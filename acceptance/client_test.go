@@ -113,11 +113,20 @@ func (b *browser) do(method, path string, body any) *answer {
 	if body == nil {
 		return b.send(method, path, "", nil)
 	}
+	return b.send(method, path, "application/json", encoded(b.t, body))
+}
+
+// encoded is a body as it is sent: JSON, but a file as it is.
+func encoded(t testing.TB, body any) []byte {
+	t.Helper()
+	if file, ok := body.([]byte); ok || body == nil {
+		return file
+	}
 	raw, err := json.Marshal(body)
 	if err != nil {
-		b.t.Fatal(err)
+		t.Fatal(err)
 	}
-	return b.send(method, path, "application/json", raw)
+	return raw
 }
 
 func (b *browser) get(path string) *answer            { b.t.Helper(); return b.do("GET", path, nil) }

@@ -17,12 +17,13 @@ func Manage() Function {
 	routes := []Route{
 		{Method: http.MethodGet, Pattern: at, handle: manageHome},
 		{Method: http.MethodGet, Pattern: at + "/operators/new", handle: showForm(newOperatorForm)},
+		{Method: http.MethodGet, Pattern: at + "/operators/import", handle: showForm(importOperatorsForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/password-reset", handle: showForm(resetPasswordForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/totp/delete", handle: showForm(disableTOTPForm)},
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/delete", handle: showForm(deleteOperatorForm)},
 		{Method: http.MethodGet, Pattern: at + "/policy/preview", handle: showForm(policyForm)}, // for who comes back to it by its address
 	}
-	for _, r := range administration(at) {
+	for _, r := range append(administration(at), importRoutes(at)...) {
 		routes = append(routes, r)
 		// Forms cannot send these: POST stands for them.
 		switch r.Method {
@@ -135,10 +136,7 @@ var operatorFilters = append([]Field{
 }, pageQuery...)
 
 func listOperators(q *request) (reply, error) {
-	found, err := q.s.Service.ListOperators(q.Context(), q.accountID, access.ListOperators{
-		Query: q.query.text("query"), Role: q.query.text("role"), State: q.query.text("state"), TOTP: q.query.text("totp"),
-		PasswordKind: q.query.text("passwordKind"), Limit: q.query.int("limit"), Cursor: q.query.text("cursor"),
-	})
+	found, err := q.s.Service.ListOperators(q.Context(), q.accountID, q.listOperators())
 	if err != nil {
 		return reply{}, err
 	}
@@ -147,6 +145,14 @@ func listOperators(q *request) (reply, error) {
 		"List": l, "Roles": roles, "States": states, "TOTPStates": totpStates, "PasswordKinds": passwordKinds,
 		"After": q.query.text("after"),
 	}}}, nil
+}
+
+// listOperators is what the query asks of the operators.
+func (q *request) listOperators() access.ListOperators {
+	return access.ListOperators{
+		Query: q.query.text("query"), Role: q.query.text("role"), State: q.query.text("state"), TOTP: q.query.text("totp"),
+		PasswordKind: q.query.text("passwordKind"), Limit: q.query.int("limit"), Cursor: q.query.text("cursor"),
+	}
 }
 
 func newOperatorForm(*request) (page, error) {
@@ -532,14 +538,7 @@ func exportNotices(q *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	r := reply{raw: part.CSV, header: http.Header{
-		"Content-Type":        {"text/csv; charset=utf-8"},
-		"Content-Disposition": {`attachment; filename="notices-` + q.accountID + `.csv"`},
-	}}
-	if part.Next != "" {
-		r.header.Set("Link", "<"+q.s.location(q.URL.EscapedPath()+"?cursor="+url.QueryEscape(part.Next))+`>; rel="next"`)
-	}
-	return r, nil
+	return q.export("notices", part.CSV, part.Next), nil
 }
 
 // ---- mail queue

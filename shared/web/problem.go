@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"postern/shared/access"
@@ -110,6 +111,9 @@ func problem(err error, t *languages.Catalogue, requestID, newPassword string) *
 	}
 	if e, ok := errors.AsType[*methodError](err); ok {
 		p.allow = e.allow
+	}
+	if e, ok := errors.AsType[*fileTypeError](err); ok {
+		p.Detail = t.Text("problem.unsupported_media_type.file", map[string]string{"types": strings.Join(e.types, ", ")})
 	}
 	if e, ok := errors.AsType[*access.InputError](err); ok {
 		for _, f := range e.Fields {

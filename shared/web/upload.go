@@ -93,14 +93,17 @@ func readMultipart(m *multipart.Reader, fields []Field) (upload, values, []acces
 // accepts reports whether a file may be sent as this. Its size is limited as that of all bodies is.
 func (u *Upload) accepts(h http.Header) error {
 	name, params, err := soleMediaType(h)
-	if err != nil {
-		return err
-	}
-	if name == multipartForm && params["boundary"] != "" || slices.Contains(u.Types, name) {
+	if err == nil && (name == multipartForm && params["boundary"] != "" || slices.Contains(u.Types, name)) {
 		return nil
 	}
-	return errMediaType
+	return &fileTypeError{u.Types}
 }
+
+// fileTypeError: a route takes files of these media types, and another one came.
+type fileTypeError struct{ types []string }
+
+func (e *fileTypeError) Error() string { return "no file of " + strings.Join(e.types, ", ") }
+func (e *fileTypeError) Unwrap() error { return errMediaType }
 
 // limit is how long a body with those headers may be.
 func (u *Upload) limit(h http.Header) int64 {

@@ -80,7 +80,7 @@ func TestUploads(t *testing.T) {
 		{"a field that is no text", form("file", "a", "key", "\xff"), "", 400, `"field":"key","code":"not_utf8"`},
 		{"a form cut off", cut, "", 400, "malformed"},
 		{"a form without a boundary", [2]string{"multipart/form-data", "x"}, "", 415, "unsupported_media_type"},
-		{"JSON", [2]string{"application/json", "{}"}, "", 415, "unsupported_media_type"},
+		{"JSON", [2]string{"application/json", "{}"}, "", 415, "as text/csv, or"},
 		{"another form", [2]string{"application/x-www-form-urlencoded", "file=a"}, "", 415, "unsupported_media_type"},
 		{"another character set", [2]string{"text/csv; charset=utf-16", "a"}, "", 415, "unsupported_media_type"},
 	} {
