@@ -109,7 +109,7 @@ func credentials(ctx context.Context) (aws.Config, aws.Credentials, error) {
 const localRegion = "local"
 
 // send sends a request to the administrators' door, signed with the caller's AWS credentials, and gives the answer's body and
-// header.
+// header. A body of bytes is a file, sent as it is; header then has its Content-Type.
 func (o *clientOptions) send(ctx context.Context, method, path string, body any, header ...string) ([]byte, http.Header, error) {
 	if o.endpoint == "" {
 		return nil, nil, &exitError{exitUsage, errors.New("say where the service is, with --endpoint or $POSTERN_ENDPOINT")}
@@ -121,8 +121,8 @@ func (o *clientOptions) send(ctx context.Context, method, path string, body any,
 	if cfg.Region == "" {
 		cfg.Region = localRegion
 	}
-	var raw []byte
-	if body != nil {
+	raw, isFile := body.([]byte)
+	if body != nil && !isFile {
 		if raw, err = json.Marshal(body); err != nil {
 			return nil, nil, err
 		}

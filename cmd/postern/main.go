@@ -109,6 +109,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&o.output, "output", "table", "table, json or csv")
 	root.AddCommand(newServe(), newInit(), newDoctor(&o), newAccounts(&o),
 		group("operators", "The operators of an account", newOperatorsList(&o), newOperatorsGet(&o), newOperatorsCreate(&o), newOperatorsUpdate(&o),
+			newOperatorsImport(&o), newOperatorsExport(&o),
 			newOperatorsState(&o, "disable", access.StateDisabled, "Keep an operator out, and end their sessions"),
 			newOperatorsState(&o, "enable", access.StateActive, "Let an operator in again who was disabled"),
 			newOperatorsDelete(&o), newOperatorsResetPassword(&o), newOperatorsRemoveTOTP(&o), newOperatorsSessions(&o), newOperatorsEndSessions(&o)),

@@ -1,13 +1,6 @@
 package main
 
-import (
-	"fmt"
-	"net/http"
-	"net/url"
-	"strings"
-
-	"github.com/spf13/cobra"
-)
+import "github.com/spf13/cobra"
 
 func newNoticesExport(o *clientOptions) *cobra.Command {
 	var account string
@@ -24,37 +17,9 @@ public-key"), where those who can change the store cannot: then an export shows 
 			if err != nil {
 				return err
 			}
-			for path += "/export"; path != ""; {
-				part, header, err := o.send(cmd.Context(), "GET", path, nil)
-				if err != nil {
-					return err
-				}
-				if _, err := cmd.OutOrStdout().Write(part); err != nil {
-					return fmt.Errorf("write export: %w", err)
-				}
-				if path, err = o.nextPart(path, header); err != nil {
-					return err
-				}
-			}
-			return nil
+			return o.export(cmd, path+"/export")
 		},
 	}
 	cmd.Flags().StringVar(&account, "account", "", "Account ID")
 	return cmd
-}
-
-// nextPart gives the path of the part after the one that came with header; "" after the last. Of the link only the cursor counts: the
-// endpoint, and what is asked of it, stay those that were typed.
-func (o *clientOptions) nextPart(path string, header http.Header) (string, error) {
-	link := header.Get("Link")
-	if link == "" {
-		return "", nil
-	}
-	target, _, ok := strings.Cut(strings.TrimPrefix(link, "<"), `>; rel="next"`)
-	u, err := url.Parse(target)
-	if !ok || err != nil || u.Query().Get("cursor") == "" {
-		return "", fmt.Errorf("%s named the next part in a way that is not understood: the export is not whole", o.endpoint)
-	}
-	path, _, _ = strings.Cut(path, "?")
-	return path + "?cursor=" + url.QueryEscape(u.Query().Get("cursor")), nil
 }

@@ -26,14 +26,8 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 				return err
 			}
 			all := []access.OperatorView{}
-			query := url.Values{"limit": {"200"}}
-			for name, v := range map[string]string{
-				"query": filter.Query, "role": filter.Role, "state": filter.State, "totp": filter.TOTP, "passwordKind": filter.PasswordKind,
-			} {
-				if v != "" {
-					query.Set(name, v)
-				}
-			}
+			query := filterQuery(filter)
+			query.Set("limit", "200")
 			for {
 				var page access.OperatorPage
 				if err := o.ask(cmd.Context(), "GET", path+"?"+query.Encode(), nil, &page); err != nil {
@@ -48,14 +42,32 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 			return printOperators(cmd.OutOrStdout(), o.output, all)
 		},
 	}
+	cmd.Flags().StringVar(&account, "account", "", "Account ID")
+	filterFlags(cmd, &filter)
+	return cmd
+}
+
+// filterFlags are the filters of the list and of the export.
+func filterFlags(cmd *cobra.Command, filter *access.ListOperators) {
 	f := cmd.Flags()
-	f.StringVar(&account, "account", "", "Account ID")
 	f.StringVar(&filter.Query, "query", "", "prefix of username, email, first or last name")
 	f.StringVar(&filter.Role, "role", "", "operator or administrator")
 	f.StringVar(&filter.State, "state", "", "active or disabled")
 	f.StringVar(&filter.TOTP, "totp", "", "enabled, disabled or blocked")
 	f.StringVar(&filter.PasswordKind, "password-kind", "", "permanent, temporary or none")
-	return cmd
+}
+
+// filterQuery is how the API is asked for what filters let through.
+func filterQuery(filter access.ListOperators) url.Values {
+	query := url.Values{}
+	for name, v := range map[string]string{
+		"query": filter.Query, "role": filter.Role, "state": filter.State, "totp": filter.TOTP, "passwordKind": filter.PasswordKind,
+	} {
+		if v != "" {
+			query.Set(name, v)
+		}
+	}
+	return query
 }
 
 // printOperators writes operators in the form that was asked for.

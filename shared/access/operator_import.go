@@ -21,7 +21,7 @@ import (
 
 // ImportOperators is a file of new operators (behaviour 7.2).
 type ImportOperators struct {
-	File []byte // CSV, with the columns of operatorFile
+	File []byte // CSV, with the columns of OperatorFile
 	// Key, up to 128 characters, names the import, so that it can be repeated after a lost answer: with the same key, whom it made before
 	// counts as created again, and gets the same temporary password as long as it was not replaced. Empty: it cannot be repeated so.
 	Key    string
@@ -31,6 +31,7 @@ type ImportOperators struct {
 // OperatorsImported says what came of an import.
 type OperatorsImported struct {
 	ImportReport
+	UnchangedRows      []int
 	TemporaryPasswords []ImportedPassword // of those created without a hash, in the order of the file; none in a dry run
 }
 
@@ -100,6 +101,7 @@ func (d *OperatorsImported) add(rows []*operatorRow, results []rowResult, dryRun
 			d.wrong(rows[i].number, r.bad...)
 		case r.unchanged:
 			d.Unchanged++
+			d.UnchangedRows = append(d.UnchangedRows, rows[i].number)
 		default:
 			d.Created++
 			if !r.temporary.Empty() && !dryRun {
@@ -324,9 +326,9 @@ func (r *operatorRow) check() []FieldError {
 	return bad
 }
 
-// operatorFile is what a file of operators holds. The columns that exports have besides are let through: what is in one account's
+// OperatorFile is what a file of operators holds. The columns that exports have besides are let through: what is in one account's
 // export can be imported into another.
-var operatorFile = csvfile.Format{
+var OperatorFile = csvfile.Format{
 	Columns: []csvfile.Column{
 		{Name: "username"}, {Name: "email"}, {Name: "firstName"}, {Name: "lastName"}, {Name: "role"}, {Name: "passwordHash", Optional: true},
 		{Name: "state", Optional: true}, {Name: "totp", Optional: true}, {Name: "lastLoginAt", Optional: true},
@@ -338,7 +340,7 @@ var operatorFile = csvfile.Format{
 // readOperators gives the good rows of a file, each with names of its own, and a report that counts all of them and tells what is wrong
 // with the others. Of rows with the same name the first one counts. [InputError], ErrImportTooLong: about the whole file.
 func readOperators(file []byte) ([]*operatorRow, ImportReport, error) {
-	lines, err := operatorFile.Read(file)
+	lines, err := OperatorFile.Read(file)
 	if err != nil {
 		return nil, ImportReport{}, fileRefused(err)
 	}

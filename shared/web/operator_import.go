@@ -50,7 +50,7 @@ func importOperators(q *request) (reply, error) {
 	for _, p := range done.TemporaryPasswords {
 		passwords = append(passwords, importedPassword{p.Username, p.Password.Reveal()})
 	}
-	more := map[string]any{}
+	more := map[string]any{"unchangedRows": append([]int{}, done.UnchangedRows...)}
 	if !dryRun {
 		more["temporaryPasswords"] = passwords
 	}
