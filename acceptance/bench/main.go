@@ -133,6 +133,13 @@ func run() error {
 	}
 	fmt.Printf("\nsession checks per second      %.0f, an empty handler %.0f, ratio %.2f\n", check, floor, check/floor)
 
+	disk, took, err := s.imports(dir, 10_000)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nimport of %d operators      %.1f s, %.0f rows a second (aim: 500); as many writes to disk alone %.0f\n",
+		10_000, took.Seconds(), 10_000/took.Seconds(), disk)
+
 	peak, answered, refused, err := s.crowd(500)
 	if err != nil {
 		return err
@@ -145,9 +152,10 @@ func run() error {
 
 // server is a running postern.
 type server struct {
-	cmd  *exec.Cmd
-	url  string
-	demo demo
+	cmd   *exec.Cmd
+	url   string
+	demo  demo
+	admin *person // with people
 }
 
 type demo struct {
@@ -311,6 +319,7 @@ func (s *server) people(n int) ([]*person, error) {
 	if err := admin.choose(s.url); err != nil {
 		return nil, err
 	}
+	s.admin = admin
 	var all []*person
 	for i := range n {
 		p := &person{username: fmt.Sprint("bench", i), cookies: map[string]string{}}
@@ -376,6 +385,50 @@ func (s *server) logins(people []*person) (float64, []time.Duration, error) {
 	took := time.Since(began)
 	slices.Sort(times)
 	return float64(len(times)) / took.Seconds(), times, errors.Join(errs...)
+}
+
+// imports has a file of n operators imported, and tells the floor beside it: how many rows a second there would be if the disk did
+// nothing but to keep each commit's worth of rows, and how long the import took.
+func (s *server) imports(dir string, n int) (floor float64, took time.Duration, err error) {
+	var b bytes.Buffer
+	b.WriteString("username,email,firstName,lastName,role\n")
+	for i := range n {
+		fmt.Fprintf(&b, "import%d,import%[1]d@import.example,Im%[1]d,Port%[1]d,operator\n", i)
+	}
+	r, err := s.admin.request("POST", s.url+"/manage/operators/import", nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	r.Body, r.ContentLength = io.NopCloser(&b), int64(b.Len())
+	r.Header.Set("Content-Type", "text/csv")
+	began := time.Now()
+	resp, err := client.Do(r)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer resp.Body.Close()
+	var said struct{ Created int }
+	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.Created != n {
+		return 0, 0, fmt.Errorf("import: %s, %d created, %w", resp.Status, said.Created, err)
+	}
+	took = time.Since(began)
+
+	f, err := os.Create(filepath.Join(dir, "floor"))
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	const commit, rowBytes = 16, 2 << 10
+	began = time.Now()
+	for range n / commit {
+		if _, err := f.Write(make([]byte, commit*rowBytes)); err != nil {
+			return 0, 0, err
+		}
+		if err := f.Sync(); err != nil {
+			return 0, 0, err
+		}
+	}
+	return float64(n) / time.Since(began).Seconds(), took, nil
 }
 
 // rate is how many requests a second that many clients get answered.

@@ -265,3 +265,12 @@ func HashOf(ctx context.Context, s *Service, accountID, operatorID string) strin
 	}
 	return o.Password.Hash.Reveal()
 }
+
+// ReadOperators reads a file of operators as an import does.
+func ReadOperators(file []byte) (good []CreateOperator, report ImportReport, err error) {
+	rows, report, err := readOperators(file)
+	for _, r := range rows {
+		good = append(good, r.CreateOperator)
+	}
+	return good, report, err
+}

@@ -49,9 +49,15 @@ func (r *ImportReport) wrong(row int, bad ...FieldError) {
 	}
 }
 
+// maxRowErrors is how many errors a report tells: a function on AWS answers with 6 MB at the most. Of more, each row's first is told.
+const maxRowErrors = 15_000
+
 // sort puts the errors into the order of the file, each row's as they were found.
 func (r *ImportReport) sort() {
 	slices.SortStableFunc(r.Errors, func(a, b RowError) int { return a.Row - b.Row })
+	if len(r.Errors) > maxRowErrors {
+		r.Errors = slices.CompactFunc(r.Errors, func(a, b RowError) bool { return a.Row == b.Row })
+	}
 }
 
 // fileRefused makes a refusal of what is wrong with a whole CSV file.
