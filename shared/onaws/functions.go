@@ -35,8 +35,8 @@ func Functions() map[string]Needs {
 		"session":       {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
 		"account":       {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"totpsetup":     {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
-		"manage":        {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}, Verifies: true},
-		"admin":         {Tables: state, Keys: true, NewKeys: true, Hashing: true, Queues: []queue.Queue{mail}, Verifies: true},
+		"manage":        {Tables: state, Keys: true, Queues: []queue.Queue{mail}, Verifies: true},
+		"admin":         {Tables: state, Keys: true, NewKeys: true, Queues: []queue.Queue{mail}, Verifies: true},
 		"site":          {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
 
 		"issuecodes": {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Limits, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},
