@@ -36,9 +36,7 @@ func (r *ImportReport) refuse(row int, err error) error {
 	} else {
 		return err
 	}
-	for _, f := range fields {
-		r.Errors = append(r.Errors, RowError{row, f})
-	}
+	r.wrong(row, fields...)
 	return nil
 }
 

@@ -351,23 +351,32 @@ func readOperators(file []byte) ([]*operatorRow, ImportReport, error) {
 	firsts := map[string]int{} // rows by the names in them
 	var good []*operatorRow
 	for _, l := range lines {
-		if l.Err != nil {
-			report.wrong(l.Number, FieldError{l.Err.Column, l.Err.Code, l.Err.Params})
-			continue
-		}
-		r := &operatorRow{
-			CreateOperator: CreateOperator{
-				Username: l.Cell("username"), Email: l.Cell("email"), FirstName: l.Cell("firstName"), LastName: l.Cell("lastName"),
-				Role: Role(l.Cell("role")),
-			},
-			number: l.Number, hash: secret.New(l.Cell("passwordHash")),
-		}
-		bad := append(r.check(), r.repeated(firsts)...)
-		if report.wrong(l.Number, bad...); len(bad) == 0 {
+		r, err := readOperator(l, firsts)
+		if err == nil {
 			good = append(good, r)
+		} else if err := report.refuse(l.Number, err); err != nil {
+			return nil, ImportReport{}, err
 		}
 	}
 	return good, report, nil
+}
+
+// readOperator gives what stands in a row. [InputError].
+func readOperator(l csvfile.Row, firsts map[string]int) (*operatorRow, error) {
+	if l.Err != nil {
+		return nil, rowRefused(l.Err)
+	}
+	r := &operatorRow{
+		CreateOperator: CreateOperator{
+			Username: l.Cell("username"), Email: l.Cell("email"), FirstName: l.Cell("firstName"), LastName: l.Cell("lastName"),
+			Role: Role(l.Cell("role")),
+		},
+		number: l.Number, hash: secret.New(l.Cell("passwordHash")),
+	}
+	if bad := append(r.check(), r.repeated(firsts)...); len(bad) > 0 {
+		return nil, &InputError{bad}
+	}
+	return r, nil
 }
 
 // repeated says which of a row's names stand in an earlier row too, and remembers those that do not.
