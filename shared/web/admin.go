@@ -9,7 +9,6 @@ import (
 // Admin is what administrators' programs do in any account that their IAM policy allows. JSON only.
 func Admin() Function {
 	routes := administration("/admin/accounts/{accountId}")
-	routes = append(routes, importRoutes("/admin/accounts/{accountId}")...)
 	routes = append(routes, accounts("/admin/accounts")...)
 	for i := range routes {
 		routes[i].Who, routes[i].form = IAM, nil

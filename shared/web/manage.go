@@ -23,7 +23,7 @@ func Manage() Function {
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/delete", handle: showForm(deleteOperatorForm)},
 		{Method: http.MethodGet, Pattern: at + "/policy/preview", handle: showForm(policyForm)}, // for who comes back to it by its address
 	}
-	for _, r := range append(administration(at), importRoutes(at)...) {
+	for _, r := range administration(at) {
 		routes = append(routes, r)
 		// Forms cannot send these: POST stands for them.
 		switch r.Method {
@@ -45,7 +45,7 @@ func Manage() Function {
 func administration(at string) []Route {
 	operator := at + "/operators/{operatorId}"
 	policyQuery := []Field{{Name: "enforce", Type: Text, OneOf: []string{"next_login"}, Max: 32}}
-	return []Route{
+	return append(importRoutes(at), []Route{
 		{Method: http.MethodGet, Pattern: at + "/operators", handle: listOperators, Query: operatorFilters},
 		{Method: http.MethodPost, Pattern: at + "/operators", handle: createOperator, form: newOperatorForm, Body: []Field{
 			{Name: "username", Type: Text, Required: true, Max: maxName},
@@ -101,7 +101,7 @@ func administration(at string) []Route {
 		{Method: http.MethodGet, Pattern: at + "/notices/verify", handle: verifyNotices},
 		{Method: http.MethodGet, Pattern: at + "/notices/export", handle: exportNotices,
 			Query: []Field{{Name: "cursor", Type: Text, Max: maxCursor}}},
-	}
+	}...)
 }
 
 var (
