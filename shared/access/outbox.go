@@ -83,6 +83,9 @@ func (o *outboxItem) key() store.Key {
 	return store.Key{Table: store.Outbox, Partition: o.AccountID, Sort: o.ID}
 }
 
+// outboxKindField holds an item's kind.
+const outboxKindField = "kind"
+
 func (o *outboxItem) queue() queue.Queue {
 	if o.Kind == outboxMail {
 		return queue.Mail
@@ -91,7 +94,7 @@ func (o *outboxItem) queue() queue.Queue {
 }
 
 func (o *outboxItem) fields(c *codec) {
-	text(c, "kind", &o.Kind)
+	text(c, outboxKindField, &o.Kind)
 	c.time("queuedAt", &o.QueuedAt)
 	text(c, "operatorId", &o.OperatorID)
 	text(c, "login", &o.Login)

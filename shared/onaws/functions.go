@@ -45,7 +45,7 @@ func Functions() map[string]Needs {
 		"mailevents": {Tables: []store.Table{store.Accounts, store.Operators, store.Notices, store.Outbox}, Keys: true},
 
 		"expirepasswords": {Tables: []store.Table{store.Accounts, store.Operators, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},
-		"sweepoutbox":     {Tables: []store.Table{store.Outbox}, Keys: true, Queues: []queue.Queue{mail, codes}},
+		"sweepoutbox":     {Tables: []store.Table{store.Outbox}, Queues: []queue.Queue{mail, codes}},
 		"sealnotices":     {Tables: []store.Table{store.Accounts, store.Notices}, Signs: true},
 	}
 }
