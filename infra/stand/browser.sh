@@ -18,7 +18,7 @@ if ! command -v chromium >/dev/null; then
     echo "There is no chromium here. Install it (Debian: apt-get install chromium), or run this as root." >&2
     exit 1
   fi
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; } >&2
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq chromium; } >&2
 fi
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT

@@ -30,7 +30,7 @@ packages() { # those of Debian that are missing, as root
     echo "Install $* here, or run this as root." >&2
     exit 1
   fi
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >&2
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "$@"; } >&2
 }
 
 if ! docker info >/dev/null 2>&1; then

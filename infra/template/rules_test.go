@@ -67,7 +67,6 @@ var onNotices = []string{"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:
 const gatewayTimeout = 29
 
 // globalVariables are those that every function gets.
-
 var globalVariables = []string{"POSTERN_ORIGIN", "POSTERN_APP_ORIGINS", "POSTERN_ACCOUNT"}
 
 // broken lists what in the template at path is not as Postern needs it.
@@ -211,6 +210,10 @@ func broken(t *testing.T, path string) (all []string) {
 			}
 		}
 	}
+	all = append(all, misgiven(t, tpl)...)
+	all = append(all, ajar(t, tpl)...)
+	all = append(all, unexplained(t, path)...)
+	all = append(all, unbounded(t, path)...)
 	for path, name := range routes {
 		say("route %s of %s stands nowhere", path, name)
 	}
@@ -228,17 +231,18 @@ func text(n yaml.Node) string {
 	return string(b)
 }
 
-// validRate reports whether EventBridge Scheduler takes the expression: rate(1 minute), rate(10 minutes).
+// validRate reports whether the expression is one that EventBridge takes: rate(1 minute), rate(10 minutes).
 func validRate(e string) bool {
 	var n int
 	var unit string
 	if c, err := fmt.Sscanf(strings.TrimSuffix(e, ")"), "rate(%d %s", &n, &unit); c != 2 || err != nil || n < 1 || !strings.HasSuffix(e, ")") {
 		return false
 	}
+	units := []string{"minute", "hour", "day"}
 	if n != 1 {
-		unit = strings.TrimSuffix(unit, "s")
+		units = []string{"minutes", "hours", "days"}
 	}
-	return slices.Contains([]string{"minute", "hour", "day"}, unit)
+	return slices.Contains(units, unit)
 }
 
 func TestRules(t *testing.T) {
@@ -247,12 +251,25 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// Each rule finds what it is for.
-func TestRulesFindFaults(t *testing.T) {
+// brokenCopy is a copy of the template in which something stands in place of what is there.
+func brokenCopy(t *testing.T, old, replacement string) string {
+	t.Helper()
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(string(raw), old) {
+		t.Fatalf("the template holds no %q", old)
+	}
+	copied := filepath.Join(t.TempDir(), "template.yaml")
+	if err := os.WriteFile(copied, []byte(strings.ReplaceAll(string(raw), old, replacement)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return copied
+}
+
+// Each rule finds what it is for.
+func TestRulesFindFaults(t *testing.T) {
 	for _, c := range []struct{ fault, old, replacement, want string }{
 		{"route gone", `Path: "/login/totp"`, `Path: "/login/other"`, "is no route of it"},
 		{"open admin", `Path: "/admin/accounts/{accountId}/policy", Method: ANY, Auth: { Authorizer: AWS_IAM`, `Path: "/admin/accounts/{accountId}/policy", Method: ANY, Auth: { Authorizer: NONE`, "wrong authorization"},
@@ -270,17 +287,33 @@ func TestRulesFindFaults(t *testing.T) {
 		{"log group", "      LogGroup: !Ref Logs\n", "", "no timeout, memory or log group"},
 		{"timeout", "    Timeout: 29", "    Timeout: 30", "no timeout, memory or log group"},
 		{"slow route", "      CodeUri: functions/site", "      Timeout: 60\n      CodeUri: functions/site", "does not wait that long"},
+		{"singular", "rate(10 minutes)", "rate(10 minute)", "is no rate"},
+		{"table not needed", "Resource: !GetAtt CodesTable.Arn", "Resource: !GetAtt TokensTable.Arn", "may touch the table Tokens, which it does not need"},
+		{"table not allowed", "Resource: !GetAtt CodesTable.Arn", "Resource: !GetAtt LimitsTable.Arn", "may not touch the table Codes, which it needs"},
+		{"queue not needed", "Resource: !GetAtt MailQueue.Arn", "Resource: !GetAtt CodesQueue.Arn", "may send to the queue codes, which it does not need"},
+		{"queue not allowed", "Action: sqs:SendMessage", "Action: sqs:ReceiveMessage", "may not send to the queue mail, which it needs"},
+		{"key not needed", "kms:ViaService", "kms:EncryptionContext:postern", "SealNoticesFunction: may decrypt secrets"},
+		{"key not allowed", `"kms:EncryptionContext:postern": keys`, `"kms:EncryptionContext:postern": other`, "may not decrypt secrets, which it needs"},
+		{"signing not allowed", "Action: [kms:Sign, kms:GetPublicKey]", "Action: kms:GetPublicKey", "may not sign, which it needs"},
+		{"sending not allowed", "Action: ses:SendEmail", "Action: ses:SendRawEmail", "may not send mail, which it needs"},
+		{"memory", "      MemorySize: 1769 # one whole core: hashing takes it\n", "", "hashes with less than a core"},
+		{"log group of its own", "      CodeUri: functions/site", "      LoggingConfig: { LogGroup: Other }\n      CodeUri: functions/site", "has a log group of its own"},
+		{"poison", "      RedrivePolicy: { deadLetterTargetArn: !GetAtt MailDeadLetters.Arn, maxReceiveCount: 5 }\n", "", "MailQueue: has no dead-letter queue"},
+		{"whole batches", "            FunctionResponseTypes: [ReportBatchItemFailures]\n", "", "a failed message fails its whole batch"},
+		{"open by default", "        DefaultAuthorizer: AWS_IAM\n", "", "the API is open by default"},
+		{"no access log", "        DestinationArn: !GetAtt AccessLogs.Arn", "        DestinationArn: nowhere", "the API has no access log"},
+		{"address in the log", `"requestId":"$context.requestId",`, `"ip":"$context.identity.sourceIp",`, "the access log holds what people are or type"},
+		{"gateway's own words", "        DEFAULT_5XX:", "        INTEGRATION_FAILURE:", "the gateway says DEFAULT_5XX in its own words"},
+		{"gateway's headers", `              X-Content-Type-Options: "'nosniff'"` + "\n", "", "lacks the header X-Content-Type-Options"},
+		{"gateway's type", `application/problem+json'"`, `text/html'"`, "is no problem+json"},
+		{"wildcard of a queue policy", "            Action: sqs:SendMessage\n            Resource: !GetAtt MailEventsQueue.Arn", "            Action: sqs:*\n            Resource: !GetAtt MailEventsQueue.Arn", "wildcard sqs:* without a listed reason"},
+		{"parameter without a pattern", `    AllowedPattern: "^[a-z0-9]{1,32}$"` + "\n", "", "parameter Stage takes anything"},
+		{"parameter without words", "    Description: Name of the stage, the first part of the path without a domain of one's own.\n", "", "parameter Stage says nothing of itself"},
+		{"bad default", `    AllowedPattern: "^[a-z0-9]{1,32}$"`, `    AllowedPattern: "^[0-9]{1,32}$"`, "parameter Stage does not take its own default"},
 		{"signer", "Action: kms:GetPublicKey", "Action: kms:Sign", "may sign"},
 	} {
 		t.Run(c.fault, func(t *testing.T) {
-			if !strings.Contains(string(raw), c.old) {
-				t.Fatalf("the template holds no %q", c.old)
-			}
-			copied := filepath.Join(t.TempDir(), "template.yaml")
-			if err := os.WriteFile(copied, []byte(strings.ReplaceAll(string(raw), c.old, c.replacement)), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if all := broken(t, copied); !slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, c.want) }) {
+			if all := broken(t, brokenCopy(t, c.old, c.replacement)); !slices.ContainsFunc(all, func(s string) bool { return strings.Contains(s, c.want) }) {
 				t.Errorf("not found; all that is said: %q", all)
 			}
 		})

@@ -139,8 +139,8 @@ func writeTemplate(from, to string, s *stand) error {
 		return err
 	}
 	root := doc.Content[0]
-	parameters := map[string]string{"Origin": s.url, "MailFrom": "postern@stand.example", "LocalPrincipal": principal}
-	variables := func(function *yaml.Node) error {
+	parameters := map[string]string{"Origin": s.url, "MailFrom": mailFrom, "LocalPrincipal": principal}
+	variables := func(function *yaml.Node, more map[string]string) error {
 		environment := child(child(function, "Environment"), "Variables")
 		if environment == nil {
 			return errors.New("no environment variables")
@@ -152,22 +152,22 @@ func writeTemplate(from, to string, s *stand) error {
 			}
 			*environment.Content[i] = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value}
 		}
+		for name, value := range more {
+			environment.Content = append(environment.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value})
+		}
 		return nil
 	}
-	globals := child(child(root, "Globals"), "Function")
-	if err := variables(globals); err != nil {
+	clock := map[string]string{"POSTERN_STAND_CLOCK": s.services.endpoint + clockPath}
+	if err := variables(child(child(root, "Globals"), "Function"), clock); err != nil {
 		return fmt.Errorf("globals: %w", err)
-	}
-	environment := child(child(globals, "Environment"), "Variables")
-	for name, value := range map[string]string{"AWS_ENDPOINT_URL": s.services.endpoint, "POSTERN_STAND_CLOCK": s.services.endpoint + "/clock"} {
-		environment.Content = append(environment.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: name}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value})
 	}
 	resources := child(root, "Resources")
 	for i := 0; i+1 < len(resources.Content); i += 2 {
 		r := resources.Content[i+1]
 		if kind := child(r, "Type"); kind != nil && kind.Value == "AWS::Serverless::Function" {
-			if err := variables(child(r, "Properties")); err != nil {
-				return fmt.Errorf("%s: %w", resources.Content[i].Value, err)
+			name := resources.Content[i].Value
+			if err := variables(child(r, "Properties"), map[string]string{"AWS_ENDPOINT_URL": s.services.endpoint + rolePath + name}); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
 	}

@@ -1,10 +1,10 @@
 // Command awslocal runs Postern's compiled functions as AWS would, on this machine: behind `sam local start-api`, on DynamoDB
 // Local, and on moto for SQS and KMS. It is started by `make aws-local`, which brings those up, and it stops what it starts.
 //
-// Four things stand in for what the SAM CLI does not emulate, each a file: a door that checks signatures as the gateway does for
-// AWS_IAM routes (door.go), SES (services.go), the pollers of queues and the clock of schedules (workers.go). The functions
-// themselves are the ones that are deployed; they know the stand by AWS_ENDPOINT_URL alone, and its clock, which tests move, by
-// POSTERN_STAND_CLOCK.
+// What the SAM CLI does not emulate is stood in for, each in a file: a door that checks signatures as the gateway does for AWS_IAM
+// routes (door.go), SES (services.go), IAM, which holds each function to its role (permissions.go), the pollers of queues and the
+// clock of schedules (workers.go). The functions themselves are the ones that are deployed; they know the stand by AWS_ENDPOINT_URL
+// alone, and its clock, which tests move, by POSTERN_STAND_CLOCK.
 //
 //	awslocal [--listen 127.0.0.1:3000] [--data DIR] [COMMAND...]
 //
@@ -133,10 +133,17 @@ func (s *stand) run(ctx context.Context, command []string) (code int, err error)
 		"POSTERN_LAMBDA_URL="+s.functions.lambda, "POSTERN_STAND_ENDPOINT="+s.services.endpoint)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
+	denied, unused := s.services.permissions.report()
+	for _, u := range unused {
+		fmt.Fprintln(os.Stderr, "awslocal: template.yaml allows what nobody used:", u)
+	}
+	for _, d := range denied {
+		fmt.Fprintln(os.Stderr, "awslocal: template.yaml does not allow:", d)
+	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), nil
 	}
-	return 0, err
+	return min(len(denied), 1), err
 }
 
 // facts are what demo.json says, as on one machine (api.md "On one machine").

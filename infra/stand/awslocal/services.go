@@ -40,17 +40,25 @@ type services struct {
 	values   map[string]string // what !Ref and !GetAtt of the template's resources give: "MailQueue", "SecretsKey.Arn"
 	queues   map[string]string // "MailQueue.Arn" to its URL
 	sqs      *sqs.Client
+	// permissions hold functions to their roles.
+	permissions *permissions
 }
 
 const (
 	region    = "eu-central-1"
 	stackName = "postern"
+	mailFrom  = "postern@stand.example"
+
+	configurationSet = "MailConfigurationSet" // its name in the template
+
+	clockPath     = "/clock"
+	sendEmailPath = "/v2/email/outbound-emails"
 )
 
 // startServices needs POSTERN_DYNAMODB_ENDPOINT, POSTERN_MOTO_ENDPOINT and POSTERN_DOCKER_HOST_ADDRESS, which the scripts of
 // infra/stand set.
 func startServices(ctx context.Context, s *stand) (*services, error) {
-	v := &services{values: map[string]string{}, queues: map[string]string{}}
+	v := &services{values: map[string]string{configurationSet: stackName + "-" + configurationSet + "-STAND"}, queues: map[string]string{}}
 	var to []*url.URL
 	for _, name := range []string{"POSTERN_DYNAMODB_ENDPOINT", "POSTERN_MOTO_ENDPOINT"} {
 		u, err := url.Parse(os.Getenv(name))
@@ -75,19 +83,22 @@ func startServices(ctx context.Context, s *stand) (*services, error) {
 		return nil, fmt.Errorf("listen where containers reach: %w", err)
 	}
 	v.endpoint = "http://" + listener.Addr().String()
+	if v.permissions, err = newPermissions(s.template, v.values, mailFrom); err != nil {
+		return nil, err
+	}
 	dynamo, moto := passOn(to[0]), passOn(to[1])
-	v.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	v.server = &http.Server{Handler: v.permissions.hold(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
-		case r.URL.Path == "/clock":
+		case r.URL.Path == clockPath:
 			_, _ = fmt.Fprint(w, s.clock.Now().Format("2006-01-02T15:04:05.999999999Z07:00"))
-		case r.URL.Path == "/v2/email/outbound-emails":
+		case r.URL.Path == sendEmailPath:
 			v.sendEmail(w, r)
 		case strings.HasPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_"):
 			dynamo.ServeHTTP(w, r)
 		default:
 			moto.ServeHTTP(w, r)
 		}
-	})}
+	}))}
 	go func() {
 		if err := v.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("the services closed", "error", err)
@@ -227,17 +238,18 @@ func (v *services) sendEmail(w http.ResponseWriter, r *http.Request) {
 				Body    struct{ Text, Html content }
 			}
 		}
-		EmailTags []struct{ Name, Value string }
+		EmailTags            []struct{ Name, Value string }
+		ConfigurationSetName string
 	}
 	raw, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err == nil {
 		err = json.Unmarshal(raw, &in)
 	}
 	from, fromErr := mail.ParseAddress(in.FromEmailAddress)
-	if err != nil || fromErr != nil || len(in.Destination.ToAddresses) != 1 {
+	if err != nil || fromErr != nil || len(in.Destination.ToAddresses) != 1 || in.ConfigurationSetName != v.values[configurationSet] {
 		w.Header().Set("X-Amzn-Errortype", "BadRequestException")
 		w.WriteHeader(http.StatusBadRequest)
-		_, _ = io.WriteString(w, `{"message": "one sender, one recipient and simple content are expected"}`)
+		_, _ = io.WriteString(w, `{"message": "one sender, one recipient, simple content and the configuration set are expected"}`)
 		return
 	}
 	simple := in.Content.Simple
