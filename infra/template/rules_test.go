@@ -138,7 +138,7 @@ func broken(t *testing.T, path string) (all []string) {
 
 		set := slices.Concat(slices.Collect(maps.Keys(f.Environment.Variables)), globalVariables)
 		for v := range need.Variables() {
-			if !slices.Contains(set, v) && !(v == "POSTERN_LOCAL_PRINCIPAL" && name != "admin") {
+			if !slices.Contains(set, v) {
 				say("%s: reads %s, which is not set", r.Name, v)
 			}
 		}

@@ -18,6 +18,7 @@ type Needs struct {
 	Sends    bool          // sends mail
 	Signs    bool          // signs the notice log
 	Verifies bool          // reads the public key of the notice log
+	Admin    bool          // serves /admin: asks who signed
 }
 
 // Functions is the table of what each function needs, by the name of its folder under functions/.
@@ -36,7 +37,7 @@ func Functions() map[string]Needs {
 		"account":       {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"totpsetup":     {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"manage":        {Tables: state, Keys: true, Queues: []queue.Queue{mail}, Verifies: true},
-		"admin":         {Tables: state, Keys: true, NewKeys: true, Queues: []queue.Queue{mail}, Verifies: true},
+		"admin":         {Tables: state, Keys: true, NewKeys: true, Queues: []queue.Queue{mail}, Verifies: true, Admin: true},
 		"site":          {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
 
 		"issuecodes": {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Limits, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},

@@ -36,8 +36,9 @@ func QueueVariable(q queue.Queue) string { return "POSTERN_QUEUE_" + strings.ToU
 
 // Variables lists the environment variables that a function with these needs reads; those that are true must not be empty.
 func (n Needs) Variables() map[string]bool {
-	v := map[string]bool{
-		"POSTERN_ORIGIN": true, "POSTERN_APP_ORIGINS": false, "POSTERN_ACCOUNT": false, "POSTERN_LOCAL_PRINCIPAL": false,
+	v := map[string]bool{"POSTERN_ORIGIN": true, "POSTERN_APP_ORIGINS": false, "POSTERN_ACCOUNT": false}
+	if n.Admin {
+		v["POSTERN_LOCAL_PRINCIPAL"] = false
 	}
 	for _, t := range n.Tables {
 		v[TableVariable(t)] = true
@@ -86,15 +87,33 @@ func (n Needs) Read(getenv func(string) string) (Settings, error) {
 	for _, q := range n.Queues {
 		s.Queues[q] = get(QueueVariable(q))
 	}
-	if s.Origin != "" && !validURL(s.Origin, true) {
-		errs = append(errs, fmt.Errorf("POSTERN_ORIGIN is %q: it is scheme://host, with a base path if there is one, and no slash at the end", s.Origin))
+	wrong := func(name, form string, valid func(string) bool) {
+		if value := get(name); value != "" && !valid(value) {
+			errs = append(errs, fmt.Errorf("%s is %q: it is %s", name, value, form))
+		}
 	}
+	anyURL := func(v string) bool { return validURL(v, true) }
+	wrong("POSTERN_ORIGIN", "scheme://host, with a base path if there is one, and no slash at the end", anyURL)
 	for _, o := range s.AppOrigins {
 		if !validURL(o, false) {
 			errs = append(errs, fmt.Errorf("POSTERN_APP_ORIGINS holds %q: an origin is scheme://host", o))
 		}
 	}
+	for _, q := range n.Queues {
+		wrong(QueueVariable(q), "the URL of a queue", anyURL)
+	}
+	for _, name := range []string{"POSTERN_KEY", "POSTERN_SIGNING_KEY"} {
+		wrong(name, "the ARN of a key of KMS", func(v string) bool { return strings.HasPrefix(v, "arn:") && strings.Contains(v, ":kms:") })
+	}
+	for _, name := range []string{"POSTERN_MAIL_FROM", "POSTERN_MAIL_REPLY_TO"} {
+		wrong(name, "name@domain, without a display name", validAddress)
+	}
 	return s, errors.Join(errs...)
+}
+
+func validAddress(s string) bool {
+	local, domain, ok := strings.Cut(s, "@")
+	return ok && local != "" && domain != "" && !strings.ContainsAny(s, " <>") && !strings.Contains(domain, "@")
 }
 
 func validURL(s string, path bool) bool {

@@ -16,13 +16,22 @@ func environment(n Needs) map[string]string {
 	for v := range n.Variables() {
 		env[v] = "value-of-" + v
 	}
-	env["POSTERN_ORIGIN"] = "https://id.example.com/live"
+	for v, value := range map[string]string{
+		"POSTERN_ORIGIN": "https://id.example.com/live", "POSTERN_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1",
+		"POSTERN_SIGNING_KEY": "arn:aws:kms:eu-central-1:123456789012:key/2", "POSTERN_MAIL_FROM": "postern@example.com",
+		"POSTERN_MAIL_REPLY_TO": "office@example.com", "POSTERN_QUEUE_MAIL": "https://sqs.eu-central-1.amazonaws.com/123456789012/mail",
+		"POSTERN_QUEUE_CODES": "https://sqs.eu-central-1.amazonaws.com/123456789012/codes",
+	} {
+		if _, ok := env[v]; ok {
+			env[v] = value
+		}
+	}
 	env["POSTERN_APP_ORIGINS"] = "https://a.example.com, https://b.example.com"
 	return env
 }
 
 func TestSettings(t *testing.T) {
-	n := Needs{Tables: []store.Table{store.Codes}, Keys: true, Queues: []queue.Queue{queue.Mail}}
+	n := Needs{Tables: []store.Table{store.Codes}, Keys: true, Queues: []queue.Queue{queue.Mail}, Admin: true}
 	env := environment(n)
 	env["POSTERN_TABLE_NOTICES"], env["POSTERN_MAIL_FROM"] = "not its business", "not its business"
 	s, err := n.Read(func(name string) string { return env[name] })
@@ -32,9 +41,9 @@ func TestSettings(t *testing.T) {
 	want := Settings{
 		Region: "eu-central-1", Origin: "https://id.example.com/live",
 		AppOrigins: []string{"https://a.example.com", "https://b.example.com"},
-		Account:    "value-of-POSTERN_ACCOUNT", LocalPrincipal: "value-of-POSTERN_LOCAL_PRINCIPAL", KeyID: "value-of-POSTERN_KEY",
+		Account:    "value-of-POSTERN_ACCOUNT", LocalPrincipal: "value-of-POSTERN_LOCAL_PRINCIPAL", KeyID: "arn:aws:kms:eu-central-1:123456789012:key/1",
 		Tables: map[store.Table]string{store.Codes: "value-of-POSTERN_TABLE_CODES"},
-		Queues: map[queue.Queue]string{queue.Mail: "value-of-POSTERN_QUEUE_MAIL"},
+		Queues: map[queue.Queue]string{queue.Mail: "https://sqs.eu-central-1.amazonaws.com/123456789012/mail"},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -67,18 +76,25 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// What is wrong is named, with what it should be, in the function that reads it, and is none of the others' business.
 func TestWrongSettings(t *testing.T) {
-	n := Needs{}
-	for _, origin := range []string{"id.example.com", "https://", "https://id.example.com/", "ftp://x", "https://u@x", "https://x?q", "https://x#f", "%"} {
-		if _, err := n.Read(func(v string) string {
-			return map[string]string{"AWS_REGION": "x", "POSTERN_ORIGIN": origin}[v]
-		}); err == nil || !strings.Contains(err.Error(), "POSTERN_ORIGIN") {
-			t.Errorf("origin %q: %v", origin, err)
+	addresses := []string{"postern", "@example.com", "postern@", "Postern <postern@example.com>", "a@b@c"}
+	urls := []string{"id.example.com", "https://", "https://id.example.com/", "ftp://x", "https://u@x", "https://x?q", "https://x#f", "%"}
+	arns := []string{"alias/postern", "arn:aws:s3:::bucket"}
+	for v, values := range map[string][]string{
+		"POSTERN_ORIGIN": urls, "POSTERN_QUEUE_MAIL": urls, "POSTERN_QUEUE_CODES": urls, "POSTERN_KEY": arns, "POSTERN_SIGNING_KEY": arns,
+		"POSTERN_MAIL_FROM": addresses, "POSTERN_MAIL_REPLY_TO": addresses, "POSTERN_APP_ORIGINS": {"https://a.example.com https://b/path"},
+	} {
+		for name, n := range Functions() {
+			env := environment(n)
+			_, reads := env[v]
+			for _, value := range values {
+				env[v] = value
+				_, err := load(name, func(v string) string { return env[v] })
+				if reads != (err != nil && strings.HasPrefix(err.Error(), v+" ") && strings.Contains(err.Error(), "is ")) {
+					t.Errorf("%s with %s %q: %v", name, v, value, err)
+				}
+			}
 		}
-	}
-	if _, err := n.Read(func(v string) string {
-		return map[string]string{"AWS_REGION": "x", "POSTERN_ORIGIN": "https://x", "POSTERN_APP_ORIGINS": "https://a https://b/path"}[v]
-	}); err == nil || !strings.Contains(err.Error(), "https://b/path") {
-		t.Errorf("app origin with a path: %v", err)
 	}
 }

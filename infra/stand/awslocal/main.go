@@ -137,9 +137,6 @@ func (s *stand) run(ctx context.Context, command []string) (code int, err error)
 	for _, u := range unused {
 		fmt.Fprintln(os.Stderr, "awslocal: template.yaml allows what nobody used:", u)
 	}
-	for _, d := range denied {
-		fmt.Fprintln(os.Stderr, "awslocal: template.yaml does not allow:", d)
-	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), nil
 	}

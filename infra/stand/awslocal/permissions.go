@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	netmail "net/mail"
 	"net/url"
@@ -77,7 +78,11 @@ func (p *permissions) allows(function string, a template.Ask) bool {
 			return true
 		}
 	}
-	p.denied[function+" "+a.Action+" "+a.Resource] = true
+	what := function + " " + a.Action + " " + a.Resource
+	if !p.denied[what] {
+		slog.Error("template.yaml does not allow this", "what", what, "context", a.Context)
+	}
+	p.denied[what] = true
 	return false
 }
 

@@ -39,6 +39,16 @@ func callerOf(r *http.Request) caller {
 	return c
 }
 
+// signer is who signed a request, if the gateway says so and it is somebody of the account that the API is in; else nobody. A
+// stranger may sign too, with keys of an account of their own: no policy of this account was then asked alone.
+func signer(arn, apiAccount string) string {
+	// arn:partition:service:region:account:resource
+	if parts := strings.SplitN(arn, ":", 6); len(parts) == 6 && parts[0] == "arn" && parts[4] != "" && parts[4] == apiAccount {
+		return arn
+	}
+	return ""
+}
+
 // errEvent says that an event is none of a gateway's. What it holds is not repeated: it may be anything.
 var errEvent = errors.New("not an event of API Gateway")
 

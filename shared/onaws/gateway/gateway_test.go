@@ -1,15 +1,25 @@
 package gateway
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/google/go-cmp/cmp"
+
+	"postern/shared/access/accesstest"
+	"postern/shared/onaws"
+	"postern/shared/web"
 )
 
 // seen is what a handler sees of a request.
@@ -32,13 +42,13 @@ const restEvent = `{
   "headers": {"Host": "abc.execute-api.eu-central-1.amazonaws.com", "X-Many": "b", "X-Forwarded-For": "203.0.113.9", "Cookie": "a=1; b=2"},
   "multiValueHeaders": {"Host": ["abc.execute-api.eu-central-1.amazonaws.com"], "X-Many": ["a", "b"], "X-Forwarded-For": ["203.0.113.9"], "Cookie": ["a=1; b=2"]},
   "queryStringParameters": {"q": "x y"}, "multiValueQueryStringParameters": {"q": ["1", "x y"]},
-  "requestContext": {"stage": "live", "path": "/live/login", "requestId": "req-1", "identity": {"sourceIp": "198.51.100.7", "userArn": null}},
+  "requestContext": {"accountId": "123456789012", "stage": "live", "path": "/live/login", "requestId": "req-1", "identity": {"sourceIp": "198.51.100.7", "userArn": null}},
   "body": "YT0xJmI9w6Q=", "isBase64Encoded": true}`
 
 const httpEvent = `{
   "version": "2.0", "routeKey": "ANY /{proxy+}", "rawPath": "/id/login", "rawQueryString": "q=1&q=x+y", "cookies": ["a=1", "b=2"],
   "headers": {"host": "id.example.com", "x-many": "a,b", "x-forwarded-for": "203.0.113.9"},
-  "requestContext": {"stage": "$default", "requestId": "req-2", "http": {"method": "POST", "path": "/id/login", "sourceIp": "2001:db8::1"},
+  "requestContext": {"accountId": "123456789012", "stage": "$default", "requestId": "req-2", "http": {"method": "POST", "path": "/id/login", "sourceIp": "2001:db8::1"},
     "authorizer": {"iam": {"userArn": "arn:aws:iam::123456789012:user/ops"}}},
   "body": "a=1", "isBase64Encoded": false}`
 
@@ -58,6 +68,22 @@ func TestEvents(t *testing.T) {
 		{"HTTP API", httpEvent, "/id", seen{
 			"POST", "/login", "q=1&q=x+y", "a=1", "id.example.com", "2001:db8::1", "arn:aws:iam::123456789012:user/ops", "req-2",
 			[]string{"a=1; b=2"}, []string{"a,b"},
+		}},
+		{"cookies in several headers", strings.Replace(restEvent, `"Cookie": ["a=1; b=2"]`, `"Cookie": ["a=1", "b=2"]`, 1), "/live", seen{
+			"POST", "/login", "q=1&q=x+y", "a=1&b=ä", "abc.execute-api.eu-central-1.amazonaws.com", "198.51.100.7", "", "req-1",
+			[]string{"a=1", "b=2"}, []string{"a", "b"},
+		}},
+		{"HTTP API with a stage", strings.Replace(httpEvent, `"rawPath": "/id/login"`, `"rawPath": "/live/login"`, 1), "/live", seen{
+			"POST", "/login", "q=1&q=x+y", "a=1", "id.example.com", "2001:db8::1", "arn:aws:iam::123456789012:user/ops", "req-2",
+			[]string{"a=1; b=2"}, []string{"a,b"},
+		}},
+		{"the base path alone", strings.Replace(restEvent, `"path": "/login"`, `"path": "/id"`, 1), "/id", seen{
+			"POST", "/", "q=1&q=x+y", "a=1&b=ä", "abc.execute-api.eu-central-1.amazonaws.com", "198.51.100.7", "", "req-1",
+			[]string{"a=1; b=2"}, []string{"a", "b"},
+		}},
+		{"a path that only begins like the base", strings.Replace(restEvent, `"path": "/login"`, `"path": "/idle"`, 1), "/id", seen{
+			"POST", "/idle", "q=1&q=x+y", "a=1&b=ä", "abc.execute-api.eu-central-1.amazonaws.com", "198.51.100.7", "", "req-1",
+			[]string{"a=1; b=2"}, []string{"a", "b"},
 		}},
 		{"signed", strings.Replace(restEvent, `"userArn": null`, `"userArn": "arn:aws:sts::123456789012:assumed-role/admin/me"`, 1), "/live", seen{
 			"POST", "/login", "q=1&q=x+y", "a=1&b=ä", "abc.execute-api.eu-central-1.amazonaws.com", "198.51.100.7",
@@ -187,11 +213,163 @@ func TestForgedPrincipals(t *testing.T) {
 	}
 }
 
+// Only somebody of the API's own account has signed: not a stranger with keys of theirs, nor what is no ARN, nor anybody while the
+// event does not say whose the API is.
+func TestSigner(t *testing.T) {
+	const here = "123456789012"
+	for _, arn := range []string{"arn:aws:iam::123456789012:user/ops", "arn:aws-cn:sts::123456789012:assumed-role/a:b/c", "arn:aws:iam::123456789012:root"} {
+		if signer(arn, here) != arn {
+			t.Errorf("%s is nobody", arn)
+		}
+	}
+	for _, arn := range []string{"", "me", "arn:aws:iam::210987654321:user/ops", "arn:aws:iam:::user/123456789012", "arn:aws:iam::123456789012", "x:aws:iam::123456789012:user/ops"} {
+		if got := signer(arn, here); got != "" {
+			t.Errorf("%s is %s", arn, got)
+		}
+	}
+	for _, account := range []string{"", "210987654321"} {
+		if got := signer("arn:aws:iam::123456789012:user/ops", account); got != "" {
+			t.Errorf("in account %q: %s", account, got)
+		}
+	}
+	if got := signer("arn:aws:iam:::user/ops", ""); got != "" {
+		t.Errorf("nobody's: %s", got)
+	}
+}
+
+// parts are what a function works with, on the embedded store.
+func parts(t testing.TB) *onaws.Parts {
+	s := onaws.Settings{Origin: "https://id.example.com/live"}
+	return &onaws.Parts{Settings: s, Service: accesstest.New(t).Service, Log: slog.New(slog.DiscardHandler)}
+}
+
+// status is that of the answer to an event, and its body.
+func status(t *testing.T, h func(context.Context, json.RawMessage) (any, error), event string) (int, string) {
+	t.Helper()
+	got, err := h(t.Context(), json.RawMessage(event))
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch a := got.(type) {
+	case events.APIGatewayProxyResponse:
+		return a.StatusCode, a.Body
+	case events.APIGatewayV2HTTPResponse:
+		return a.StatusCode, a.Body
+	}
+	t.Fatalf("answer %T", got)
+	return 0, ""
+}
+
+// /admin asks the event who signed, and nothing else: not a header, not what another kind of authorizer found out.
+func TestAdminAsksWhoSigned(t *testing.T) {
+	h := Handler(web.Admin(), parts(t))
+	event := func(context, headers string) string {
+		return `{"path": "/admin/accounts", "httpMethod": "GET", "headers": {"Accept": "application/json"` + headers + `}, "requestContext": {"stage": "live"` + context + `}}`
+	}
+	const account, arn = `, "accountId": "123456789012"`, `"userArn": "arn:aws:iam::123456789012:user/ops"`
+	if got, body := status(t, h, event(account+`, "identity": {`+arn+`}`, "")); got != http.StatusOK {
+		t.Errorf("signed: %d %s", got, body)
+	}
+	for name, e := range map[string]string{
+		"unsigned":                  event(account+`, "identity": {"userArn": null}`, ""),
+		"without identity":          event(account, ""),
+		"foreign":                   event(account+`, "identity": {"accountId": "210987654321", "userArn": "arn:aws:iam::210987654321:user/ops"}`, ""),
+		"the API is nobody's":       event(`, "identity": {`+arn+`}`, ""),
+		"signature as a header":     event(account, `, "Authorization": "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20261101/eu-central-1/execute-api/aws4_request, SignedHeaders=host, Signature=00"`),
+		"name as a header":          event(account, `, "X-Amzn-Iam-Userarn": "arn:aws:iam::123456789012:user/ops"`),
+		"another authorizer's word": event(account+`, "authorizer": {"principalId": "ops", `+arn+`}`, ""),
+		"HTTP API, unsigned":        `{"version": "2.0", "rawPath": "/admin/accounts", "requestContext": {"accountId": "123456789012", "http": {"method": "GET"}}}`,
+		"HTTP API, foreign": `{"version": "2.0", "rawPath": "/admin/accounts", "requestContext": {"accountId": "123456789012", "http": {"method": "GET"},
+			"authorizer": {"iam": {"userArn": "arn:aws:iam::210987654321:user/ops"}}}}`,
+	} {
+		if got, body := status(t, h, e); got != http.StatusForbidden || !strings.Contains(body, `"forbidden"`) {
+			t.Errorf("%s: %d %s", name, got, body)
+		}
+	}
+}
+
+// A function ends by itself before its time is over, so that there is time left to say so.
+func TestDeadline(t *testing.T) {
+	p := parts(t)
+	h := Handler(web.Session(), p)
+	event := `{"path": "/session", "httpMethod": "GET", "headers": {"Accept": "application/json", "Cookie": "__Host-session=x"}, "requestContext": {"stage": "live"}}`
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(margin/2))
+	defer cancel()
+	got, err := h(ctx, json.RawMessage(event))
+	if a, ok := got.(events.APIGatewayProxyResponse); err != nil || !ok || a.StatusCode == http.StatusOK {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if ctx.Err() != nil {
+		t.Error("it took the time to the end")
+	}
+	var end time.Time
+	inner := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { end, _ = r.Context().Deadline() })
+	late, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	if _, err := inTime(inner, "/live")(late, json.RawMessage(restEvent)); err != nil {
+		t.Fatal(err)
+	}
+	if whole, _ := late.Deadline(); !end.Equal(whole.Add(-margin)) {
+		t.Errorf("the handler's time ends %s before the function's, want %s", whole.Sub(end), margin)
+	}
+}
+
+// A function whose configuration is missing or wrong names each variable, and does not start.
+func TestDoesNotStart(t *testing.T) {
+	if os.Getenv("POSTERN_TEST_START") != "" {
+		Start(web.ResetRequest()) // ends the process, or serves for ever
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestDoesNotStart$")
+	cmd.Env = []string{
+		"POSTERN_TEST_START=1", "AWS_REGION=eu-central-1", "POSTERN_ORIGIN=id.example.com", "POSTERN_TABLE_CODES=Codes", "POSTERN_KEY=other",
+		"AWS_LAMBDA_RUNTIME_API=127.0.0.1:1",
+	}
+	out, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != 1 {
+		t.Errorf("it ends with %v:\n%s", err, out)
+	}
+	for _, want := range []string{
+		"POSTERN_TABLE_ACCOUNTS is not set", "POSTERN_TABLE_LIMITS is not set", "POSTERN_TABLE_OUTBOX is not set", "POSTERN_QUEUE_CODES is not set",
+		"POSTERN_ORIGIN is ", "POSTERN_KEY is ",
+	} {
+		if n := strings.Count(string(out), want); n != 1 {
+			t.Errorf("%q is said %d times in\n%s", want, n, out)
+		}
+	}
+	if strings.Contains(string(out), "POSTERN_TABLE_CODES") {
+		t.Errorf("what is right is complained about:\n%s", out)
+	}
+}
+
+// Whatever comes, nothing panics, what is no event is an error, and what is one gets an answer that the gateway takes, and no 5xx.
 func FuzzEvents(f *testing.F) {
 	f.Add([]byte(restEvent))
 	f.Add([]byte(httpEvent))
+	f.Add([]byte(strings.Replace(restEvent, `"userArn": null`, `"userArn": "arn:aws:sts::123456789012:assumed-role/admin/me"`, 1)))
+	f.Add([]byte(`{"path": "/admin/accounts", "httpMethod": "GET", "requestContext": {"accountId": "1", "identity": {"userArn": "arn:aws:iam::1:root"}}}`))
+	f.Add([]byte(`{"path": "//a%2f../\u0000", "httpMethod": "get", "multiValueHeaders": {"": ["\r\n"], "Host": []}, "requestContext": {}}`))
+	f.Add([]byte(`{"Records": [{"messageId": "1", "body": "{}"}]}`))
+	p := parts(f)
+	var all web.Function
+	for _, each := range web.Functions() {
+		all.Routes = append(all.Routes, each.Routes...)
+	}
+	h := Handler(all, p)
 	f.Fuzz(func(t *testing.T, event []byte) {
-		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { look(r) })
-		_, _ = answer(t.Context(), h, event, "/live")
+		got, err := h(t.Context(), event)
+		if err != nil {
+			if !errors.Is(err, errEvent) {
+				t.Errorf("error %v", err)
+			}
+			return
+		}
+		raw, err := json.Marshal(got)
+		if err != nil {
+			t.Fatalf("the answer cannot be encoded: %v", err)
+		}
+		var a struct{ StatusCode int }
+		if err := json.Unmarshal(raw, &a); err != nil || a.StatusCode < 200 || a.StatusCode >= 500 {
+			t.Errorf("answer %s", raw)
+		}
 	})
 }

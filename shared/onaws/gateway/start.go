@@ -43,7 +43,11 @@ func Handler(f web.Function, p *onaws.Parts) func(context.Context, json.RawMessa
 		Principal:     func(r *http.Request) (string, bool) { return principal(callerOf(r), p.Settings.LocalPrincipal) },
 		RequestID:     func(r *http.Request) string { return callerOf(r).requestID },
 	}, f)
-	base := origin.EscapedPath()
+	return inTime(h, origin.EscapedPath())
+}
+
+// inTime serves events while a margin of the function's time is left.
+func inTime(h http.Handler, base string) func(context.Context, json.RawMessage) (any, error) {
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {
 		if end, ok := ctx.Deadline(); ok {
 			var cancel context.CancelFunc

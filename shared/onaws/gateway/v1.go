@@ -38,7 +38,7 @@ func requestV1(ctx context.Context, raw json.RawMessage, base string) (*http.Req
 	c := e.RequestContext
 	path := withoutBase(e.Path, base, c.Stage)
 	return assemble(ctx, e.HTTPMethod, path, query.Encode(), header, e.Body, e.IsBase64Encoded,
-		caller{address(c.Identity.SourceIP), c.Identity.UserArn, requestID(ctx, c.RequestID)})
+		caller{address(c.Identity.SourceIP), signer(c.Identity.UserArn, c.AccountID), requestID(ctx, c.RequestID)})
 }
 
 // answerV1 makes the answer of a REST API. A body that is not text goes as base64.

@@ -26,7 +26,7 @@ func requestV2(ctx context.Context, raw json.RawMessage, base string) (*http.Req
 	c := e.RequestContext
 	who := caller{address: address(c.HTTP.SourceIP), requestID: requestID(ctx, c.RequestID)}
 	if c.Authorizer != nil && c.Authorizer.IAM != nil {
-		who.principal = c.Authorizer.IAM.UserARN
+		who.principal = signer(c.Authorizer.IAM.UserARN, c.AccountID)
 	}
 	path := withoutBase(e.RawPath, base, "")
 	return assemble(ctx, c.HTTP.Method, path, e.RawQueryString, header, e.Body, e.IsBase64Encoded, who)
