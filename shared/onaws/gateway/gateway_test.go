@@ -7,9 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -311,6 +313,61 @@ func TestDeadline(t *testing.T) {
 	}
 	if whole, _ := late.Deadline(); !end.Equal(whole.Add(-margin)) {
 		t.Errorf("the handler's time ends %s before the function's, want %s", whole.Sub(end), margin)
+	}
+}
+
+// While DynamoDB turns everything away, or does not answer, a function asks a few times, and says 503 inside its time: before the
+// gateway would say so itself.
+func TestStoreThatIsDown(t *testing.T) {
+	for name, c := range map[string]struct {
+		dynamo   http.HandlerFunc
+		requests int64
+		time     time.Duration // of the function
+	}{
+		"throttles": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amzn-Errortype", "ThrottlingException")
+			w.WriteHeader(http.StatusBadRequest)
+		}, 3, 5 * time.Second},
+		"fails":           {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, 3, 5 * time.Second},
+		"does not answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 1, margin + 300*time.Millisecond},
+		"hangs up":        {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 3, 5 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int64
+			dynamo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				asked.Add(1)
+				_, _ = io.Copy(io.Discard, r.Body) // or it would not notice that nobody waits any longer
+				c.dynamo(w, r)
+			}))
+			defer dynamo.Close()
+			for v, value := range map[string]string{
+				"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_ENDPOINT_URL": dynamo.URL,
+				"POSTERN_ORIGIN": "https://id.example.com/live", "POSTERN_KEY": "arn:aws:kms:eu-central-1:123456789012:key/1",
+				"POSTERN_TABLE_ACCOUNTS": "Accounts", "POSTERN_TABLE_OPERATORS": "Operators", "POSTERN_TABLE_SESSIONS": "Sessions",
+			} {
+				t.Setenv(v, value)
+			}
+			p, err := onaws.Load("session")
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.Log = slog.New(slog.DiscardHandler)
+			cookie := "__Host-session=acme." + strings.Repeat("a", 26) + "." + strings.Repeat("a", 26) + "." + strings.Repeat("a", 43)
+			event := `{"path": "/session", "httpMethod": "GET", "headers": {"Accept": "application/json", "Cookie": "` + cookie + `"}, "requestContext": {"stage": "live"}}`
+			ctx, cancel := context.WithTimeout(t.Context(), c.time)
+			defer cancel()
+			got, err := Handler(web.Session(), p)(ctx, json.RawMessage(event))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := got.(events.APIGatewayProxyResponse)
+			if a.StatusCode != http.StatusServiceUnavailable || a.MultiValueHeaders["Retry-After"] == nil || ctx.Err() != nil {
+				t.Errorf("%d %v %s; of the function's time: %v", a.StatusCode, a.MultiValueHeaders, a.Body, ctx.Err())
+			}
+			if n := asked.Load(); n != c.requests {
+				t.Errorf("%d requests, want %d", n, c.requests)
+			}
+		})
 	}
 }
 
