@@ -102,18 +102,34 @@ func (s *server) render(q *request, pg page, p *Problem) ([]byte, error) {
 		return nil, fmt.Errorf("no page %q", pg.name)
 	}
 	var b bytes.Buffer
-	if err := t().ExecuteTemplate(&b, "_layout.html", &view{q: q, Name: pg.name, Data: pg.data, Problem: p}); err != nil {
+	v := &view{
+		Name: pg.name, Data: pg.data, Problem: p, text: q.text, id: q.id, at: q.URL.Path, location: s.location, continueTo: q.continueTo(),
+		askAccount: s.FixedAccountID == "", query: q.query.typed, body: q.body.typed,
+	}
+	if q.identity != nil {
+		v.session = &q.identity.View
+	}
+	if err := t().ExecuteTemplate(&b, "_layout.html", v); err != nil {
 		return nil, fmt.Errorf("page %s: %w", pg.name, err)
 	}
 	return b.Bytes(), nil
 }
 
-// view is what templates see: the page's own Data, and what every page may ask for.
+// view is what templates see: the page's own Data, and what every page may ask for. It holds no request: of everything that a
+// template could reach the linker keeps every method, and a request leads to the whole Service.
 type view struct {
-	q       *request
 	Name    string
 	Data    any
 	Problem *Problem
+
+	text        *languages.Catalogue
+	id          string
+	at          string                   // path of the request
+	location    func(next string) string // see server.location
+	continueTo  string
+	askAccount  bool
+	session     *access.SessionView
+	query, body map[string]string // as typed
 }
 
 // T gives a text in the reader's language. args are names and values of its placeholders.
@@ -122,7 +138,7 @@ func (v *view) T(key string, args ...string) string {
 	for i := 0; i+1 < len(args); i += 2 {
 		named[args[i]] = args[i+1]
 	}
-	return v.q.text.Text(key, named)
+	return v.text.Text(key, named)
 }
 
 // Title names the page; an error is told first, for those who hear it (WCAG 2.4.2).
@@ -138,7 +154,7 @@ func (v *view) Title() string {
 }
 
 // Language is the language of the page, as a BCP 47 tag.
-func (v *view) Language() string { return v.q.text.Tag() }
+func (v *view) Language() string { return v.text.Tag() }
 
 // URL gives the address of a path of Postern. args are names and values of query parameters; empty ones are left out.
 func (v *view) URL(path string, args ...string) string {
@@ -151,7 +167,7 @@ func (v *view) URL(path string, args ...string) string {
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	return v.q.s.location(path)
+	return v.location(path)
 }
 
 // Asset gives the address of a file of assets/.
@@ -162,10 +178,7 @@ func (v *view) Asset(name string) string {
 
 // Session is who is signed in, or nil.
 func (v *view) Session() *access.SessionView {
-	if v.q.identity == nil {
-		return nil
-	}
-	return &v.q.identity.View
+	return v.session
 }
 
 // Administrator reports whether the pages under /manage are open to the reader.
@@ -175,20 +188,20 @@ func (v *view) Administrator() bool {
 }
 
 // AskAccount reports whether forms have to ask for the Account ID.
-func (v *view) AskAccount() bool { return v.q.s.FixedAccountID == "" }
+func (v *view) AskAccount() bool { return v.askAccount }
 
 // Continue is where the login is to continue, or "".
-func (v *view) Continue() string { return v.q.continueTo() }
+func (v *view) Continue() string { return v.continueTo }
 
 // RequestID is what a person can tell the support.
-func (v *view) RequestID() string { return v.q.id }
+func (v *view) RequestID() string { return v.id }
 
 // Query gives a query parameter as it was sent, for filter forms and their links.
-func (v *view) Query(name string) string { return v.q.query.typed[name] }
+func (v *view) Query(name string) string { return v.query[name] }
 
 // Typed gives what was typed in a field that is not secret; or, when the page is shown first, what it holds.
 func (v *view) Typed(name string, first ...any) string {
-	if s, ok := v.q.body.typed[name]; ok && v.Problem != nil {
+	if s, ok := v.body[name]; ok && v.Problem != nil {
 		return s
 	}
 	if len(first) == 0 {
@@ -274,7 +287,7 @@ func (v *view) With(data any) *view {
 }
 
 // At reports whether the page shown is that of a path.
-func (v *view) At(path string) bool { return v.q.URL.Path == path }
+func (v *view) At(path string) bool { return v.at == path }
 
 // Wide reports whether the page holds a table or several columns.
 func (v *view) Wide() bool {

@@ -141,7 +141,7 @@ func Handler(c Config, functions ...Function) http.Handler {
 	if methods["/"] == nil {
 		s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, nil) })
 	}
-	return s
+	return http.HandlerFunc(s.answerAll) // not s itself: see view
 }
 
 // withoutAccountID makes the Account ID optional where the deployment fixes it.
@@ -163,7 +163,7 @@ func connectionAddress(r *http.Request) netip.Addr {
 	return ap.Addr().Unmap()
 }
 
-func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *server) answerAll(w http.ResponseWriter, r *http.Request) {
 	if !plainPath(r.URL) {
 		s.serve(w, r, nil)
 		return
