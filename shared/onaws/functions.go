@@ -38,7 +38,7 @@ func Functions() map[string]Needs {
 		"totpsetup":     {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"manage":        {Tables: state, Keys: true, Queues: []queue.Queue{mail}, Verifies: true},
 		"admin":         {Tables: state, Keys: true, NewKeys: true, Queues: []queue.Queue{mail}, Verifies: true, Admin: true},
-		"site":          {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
+		"site":          {Tables: []store.Table{store.Accounts}, Keys: true},
 
 		"issuecodes": {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Limits, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},
 		"sendmail":   {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Notices, store.Outbox}, Keys: true, Sends: true},
@@ -47,6 +47,6 @@ func Functions() map[string]Needs {
 
 		"expirepasswords": {Tables: []store.Table{store.Accounts, store.Operators, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},
 		"sweepoutbox":     {Tables: []store.Table{store.Outbox}, Queues: []queue.Queue{mail, codes}},
-		"sealnotices":     {Tables: []store.Table{store.Accounts, store.Notices}, Signs: true},
+		"sealnotices":     {Tables: []store.Table{store.Notices}, Signs: true},
 	}
 }

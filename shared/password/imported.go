@@ -10,6 +10,7 @@ import (
 	stdhash "hash"
 	"regexp"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/bcrypt"
 	"golang.org/x/crypto/scrypt"
@@ -42,10 +43,11 @@ func CheckHash(encoded string) error {
 // longer one matches by its beginning, as it did where it comes from.
 type bcryptHash string
 
-var bcryptForm = regexp.MustCompile(`^\$2[aby]\$[0-3][0-9]\$[./A-Za-z0-9]{53}$`)
+// bcryptForm is compiled when a hash is first looked at: programs that never do start without it.
+var bcryptForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\$2[aby]\$[0-3][0-9]\$[./A-Za-z0-9]{53}$`) })
 
 func parseBcrypt(encoded string) (hash, error) {
-	if !bcryptForm.MatchString(encoded) {
+	if !bcryptForm().MatchString(encoded) {
 		return nil, ErrMalformed
 	}
 	cost, err := bcrypt.Cost([]byte(encoded))

@@ -133,9 +133,12 @@ func (s *stand) run(ctx context.Context, command []string) (code int, err error)
 		"POSTERN_LAMBDA_URL="+s.functions.lambda, "POSTERN_STAND_ENDPOINT="+s.services.endpoint)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
-	denied, unused := s.services.permissions.report()
-	for _, u := range unused {
-		fmt.Fprintln(os.Stderr, "awslocal: template.yaml allows what nobody used:", u)
+	denied, untouched := s.services.permissions.report()
+	for _, u := range untouched {
+		fmt.Fprintln(os.Stderr, "awslocal: template.yaml opens what nobody touched:", u)
+	}
+	for _, d := range denied {
+		fmt.Fprintln(os.Stderr, "awslocal: template.yaml does not allow:", d)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), nil
