@@ -1,9 +1,13 @@
 // Command expirepasswords mails warnings before passwords expire, and the expiry. The clock wakes it.
 package main
 
-import "postern/shared/onaws/worker"
+import (
+	"postern/shared/onaws/withkeys"
+	"postern/shared/onaws/withqueues"
+	"postern/shared/onaws/worker"
+)
 
 func main() {
-	p := worker.Load("expirepasswords")
+	p := worker.Load("expirepasswords", withkeys.KMS, withqueues.SQS)
 	worker.StartTimer(p.Service.ExpirePasswords)
 }

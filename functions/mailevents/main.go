@@ -5,11 +5,12 @@ import (
 	"context"
 
 	"postern/shared/mail/sesevents"
+	"postern/shared/onaws/withkeys"
 	"postern/shared/onaws/worker"
 )
 
 func main() {
-	p := worker.Load("mailevents")
+	p := worker.Load("mailevents", withkeys.KMS)
 	worker.StartEvents(p, func(ctx context.Context, body string) error {
 		e, ok, err := sesevents.Parse(body)
 		if err != nil || !ok {

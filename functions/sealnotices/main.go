@@ -4,11 +4,12 @@ package main
 import (
 	"context"
 
+	"postern/shared/onaws/withkeys"
 	"postern/shared/onaws/worker"
 )
 
 func main() {
-	p := worker.Load("sealnotices")
+	p := worker.Load("sealnotices", withkeys.KMS)
 	worker.StartTimer(func(ctx context.Context) error {
 		_, err := p.Service.SealNotices(ctx, 0)
 		return err

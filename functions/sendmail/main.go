@@ -8,12 +8,13 @@ import (
 
 	"postern/shared/access"
 	"postern/shared/mail/ses"
+	"postern/shared/onaws/withkeys"
 	"postern/shared/onaws/worker"
 	"postern/shared/queue"
 )
 
 func main() {
-	p := worker.Load("sendmail")
+	p := worker.Load("sendmail", withkeys.KMS)
 	sender := ses.New(ses.Config{
 		Client: ses.ClientOf(sesv2.NewFromConfig(p.AWS)), ConfigurationSet: p.Settings.MailSet, ReplyTo: p.Settings.MailReplyTo,
 	})

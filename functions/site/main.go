@@ -3,7 +3,8 @@ package main
 
 import (
 	"postern/shared/onaws/gateway"
+	"postern/shared/onaws/withkeys"
 	"postern/shared/web"
 )
 
-func main() { gateway.Start(web.Site()) }
+func main() { gateway.Start(web.Site(), withkeys.KMS) }

@@ -1,9 +1,12 @@
 // Command sweepoutbox sends again what stands in the outbox undone. The clock wakes it.
 package main
 
-import "postern/shared/onaws/worker"
+import (
+	"postern/shared/onaws/withqueues"
+	"postern/shared/onaws/worker"
+)
 
 func main() {
-	p := worker.Load("sweepoutbox")
+	p := worker.Load("sweepoutbox", withqueues.SQS)
 	worker.StartTimer(p.Service.SweepOutbox)
 }

@@ -11,7 +11,7 @@ import (
 	"postern/shared/web"
 )
 
-// What functions link: nothing of one machine anywhere, mail sending in one alone, pages only where they are served.
+// What functions link: nothing of one machine anywhere, mail sending in one alone, keys, queues and pages only where they are needed.
 func TestImports(t *testing.T) {
 	var served []string
 	for _, f := range web.Functions() {
@@ -37,7 +37,9 @@ func TestImports(t *testing.T) {
 			"postern/shared/queue/inproc": false, "postern/shared/onemachine": false, "postern/shared/mail/smtp": false,
 			"postern/shared/mail/inbox": false, "testing": false, "github.com/aws/aws-sdk-go-v2/config": false,
 			"postern/shared/mail/ses": needs.Sends, "github.com/aws/aws-sdk-go-v2/service/sesv2": needs.Sends,
-			"postern/shared/web": slices.Contains(served, name),
+			"github.com/aws/aws-sdk-go-v2/service/kms": needs.Keys || needs.Signs || needs.Verifies,
+			"github.com/aws/aws-sdk-go-v2/service/sqs": len(needs.Queues) > 0,
+			"postern/shared/web":                       slices.Contains(served, name),
 		} {
 			if slices.Contains(linked, pkg) != want {
 				t.Errorf("%s links %s: %v, want %v", name, pkg, !want, want)

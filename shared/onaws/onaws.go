@@ -1,5 +1,5 @@
 // Package onaws puts Postern together as functions of AWS Lambda: settings, clients and adapters. Its packages gateway and worker
-// start what is asked over HTTP, and what queues, SES and the clock wake.
+// start what is asked over HTTP, and what queues, SES and the clock wake; withkeys and withqueues hold adapters that only some link.
 //
 // A function gets what the table in functions.go says that it needs and no more. What is missing or wrong in its settings it
 // names, and does not start.
@@ -21,20 +21,17 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"postern/shared/access"
-	keyskms "postern/shared/keys/kms"
 	"postern/shared/password"
 	"postern/shared/queue"
-	queuesqs "postern/shared/queue/sqs"
 	"postern/shared/store/dynamo"
 )
 
 // Parts are what a function works with.
 type Parts struct {
 	Name     string
+	Needs    Needs
 	Settings Settings
 	Service  *access.Service
 	Log      *slog.Logger
@@ -52,10 +49,16 @@ const (
 // hashQueue is how many requests of one environment wait for a core: Lambda gives an environment one request at a time.
 const hashQueue = 1
 
-// Load reads the environment and makes the parts of the function of this name.
-func Load(name string) (*Parts, error) { return load(name, os.Getenv) }
+// Adapter adds to a Service what only some functions have: withkeys.KMS, withqueues.SQS. A function's main names it, so that no other
+// links it.
+type Adapter func(*Parts, *access.Config)
 
-func load(name string, getenv func(string) string) (*Parts, error) {
+// Load reads the environment and makes the parts of the function of this name, with the adapters that it needs.
+func Load(name string, adapters ...Adapter) (*Parts, error) {
+	return load(name, os.Getenv, adapters...)
+}
+
+func load(name string, getenv func(string) string, adapters ...Adapter) (*Parts, error) {
 	needs, ok := Functions()[name]
 	if !ok {
 		return nil, fmt.Errorf("no function %s in the table of functions", name)
@@ -64,23 +67,17 @@ func load(name string, getenv func(string) string) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts{Name: name, Settings: s, Log: slog.New(lambdacontext.NewLogHandler()), AWS: configuration(getenv)}
+	p := &Parts{Name: name, Needs: needs, Settings: s, Log: slog.New(lambdacontext.NewLogHandler()), AWS: configuration(getenv)}
 	slog.SetDefault(p.Log)
 	c := access.Config{
 		Store: dynamo.New(dynamo.Config{Client: dynamo.ClientOf(dynamodb.NewFromConfig(p.AWS)), Tables: s.Tables}),
 		Queue: noQueue{}, Now: clock(getenv), Log: p.Log, Origin: s.Origin,
 	}
-	client := keyskms.ClientOf(kms.NewFromConfig(p.AWS))
-	if needs.Keys {
-		c.Keys = keyskms.New(keyskms.Config{
-			Client: client, KeyID: s.KeyID, Store: c.Store, Create: needs.NewKeys, Random: rand.Reader, Now: c.Now,
-		})
+	for _, add := range adapters {
+		add(p, &c)
 	}
-	if needs.Signs || needs.Verifies {
-		c.Signer = keyskms.NewSigner(client, s.SigningKeyID)
-	}
-	if len(needs.Queues) > 0 {
-		c.Queue = queuesqs.New(queuesqs.Config{Client: queuesqs.ClientOf(sqs.NewFromConfig(p.AWS)), URLs: s.Queues})
+	if needs.Keys && c.Keys == nil || (needs.Signs || needs.Verifies) && c.Signer == nil || len(needs.Queues) > 0 && c.Queue == queue.Sender(noQueue{}) {
+		return nil, fmt.Errorf("functions/%s/main.go lacks an adapter that the table of functions says it needs", name)
 	}
 	if needs.Hashing {
 		if c.Hasher, err = password.New(password.DefaultParams, runtime.GOMAXPROCS(0), hashQueue, rand.Reader); err != nil {

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"postern/shared/access"
+	"postern/shared/keys"
 	"postern/shared/queue"
 	"postern/shared/store"
 )
@@ -50,18 +52,26 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// adapters stand in for those of KMS and SQS.
+func adapters(_ *Parts, c *access.Config) {
+	c.Keys, c.Signer, c.Queue = struct{ keys.Keys }{}, struct{ keys.Signer }{}, struct{ queue.Sender }{}
+}
+
 // Each function starts with its settings, and with one missing names it and does not.
 func TestMissing(t *testing.T) {
 	for name, n := range Functions() {
 		env := environment(n)
 		getenv := func(v string) string { return env[v] }
-		if _, err := load(name, getenv); err != nil {
+		if _, err := load(name, getenv, adapters); err != nil {
 			t.Errorf("%s with all settings: %v", name, err)
+		}
+		if _, err := load(name, getenv); (n.Keys || n.Signs || len(n.Queues) > 0) != (err != nil && strings.Contains(err.Error(), "lacks an adapter")) {
+			t.Errorf("%s without adapters: %v", name, err)
 		}
 		for v, required := range n.Variables() {
 			kept := env[v]
 			env[v] = ""
-			_, err := load(name, getenv)
+			_, err := load(name, getenv, adapters)
 			if required != (err != nil && strings.Contains(err.Error(), v+" is not set")) {
 				t.Errorf("%s without %s: %v", name, v, err)
 			}
@@ -90,7 +100,7 @@ func TestWrongSettings(t *testing.T) {
 			_, reads := env[v]
 			for _, value := range values {
 				env[v] = value
-				_, err := load(name, func(v string) string { return env[v] })
+				_, err := load(name, func(v string) string { return env[v] }, adapters)
 				if reads != (err != nil && strings.HasPrefix(err.Error(), v+" ") && strings.Contains(err.Error(), "is ")) {
 					t.Errorf("%s with %s %q: %v", name, v, value, err)
 				}

@@ -21,6 +21,7 @@ import (
 
 	"postern/shared/access/accesstest"
 	"postern/shared/onaws"
+	"postern/shared/onaws/withkeys"
 	"postern/shared/web"
 )
 
@@ -347,7 +348,7 @@ func TestStoreThatIsDown(t *testing.T) {
 			} {
 				t.Setenv(v, value)
 			}
-			p, err := onaws.Load("session")
+			p, err := onaws.Load("session", withkeys.KMS)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,8 +25,8 @@ const margin = 500 * time.Millisecond
 
 // Start serves a function's routes until the environment is taken away. It does not return. With wrong configuration it says
 // what is wrong and ends the program.
-func Start(f web.Function) {
-	p, err := onaws.Load(f.Name)
+func Start(f web.Function, adapters ...onaws.Adapter) {
+	p, err := onaws.Load(f.Name, adapters...)
 	if err != nil {
 		onaws.Fail(err)
 	}

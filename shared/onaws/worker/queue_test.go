@@ -42,7 +42,7 @@ func TestPoison(t *testing.T) {
 	mended := false
 	done := map[string]int{}
 	h := batchHandler(slog.New(slog.DiscardHandler), func(_ context.Context, body string) error {
-		m, err := sqs.Parse(body)
+		m, err := queue.Parse(body)
 		if err != nil {
 			return err
 		}

@@ -13,7 +13,6 @@ import (
 
 	"postern/shared/onaws"
 	"postern/shared/queue"
-	"postern/shared/queue/sqs"
 )
 
 // margin is what is kept of a function's time, so that it ends by itself: what is not done then is delivered, or found, again.
@@ -23,8 +22,8 @@ const margin = 3 * time.Second
 const atOnce = 5
 
 // Load gives the parts of the function of this name, or says what is wrong with its configuration and ends the program.
-func Load(name string) *onaws.Parts {
-	p, err := onaws.Load(name)
+func Load(name string, adapters ...onaws.Adapter) *onaws.Parts {
+	p, err := onaws.Load(name, adapters...)
 	if err != nil {
 		onaws.Fail(err)
 	}
@@ -42,7 +41,7 @@ func StartEvents(p *onaws.Parts, handle func(ctx context.Context, body string) e
 // QueueHandler makes the handler of a queue's events.
 func QueueHandler(log *slog.Logger, handle queue.Handler) func(context.Context, events.SQSEvent) (events.SQSEventResponse, error) {
 	return batchHandler(log, func(ctx context.Context, body string) error {
-		m, err := sqs.Parse(body)
+		m, err := queue.Parse(body)
 		if err != nil {
 			return err
 		}

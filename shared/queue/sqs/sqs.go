@@ -1,16 +1,13 @@
-// Package sqs puts messages into queues of Amazon SQS, and reads them out of what a function is woken with.
+// Package sqs puts messages into queues of Amazon SQS.
 //
 // Delivery is at least once and in no order (standard queues). What fails again and again SQS moves to the queue's
 // dead-letter queue; [Queue.Redrive] brings it back.
 package sqs
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -66,30 +63,6 @@ func (q *Queue) Send(ctx context.Context, name queue.Queue, m queue.Message) err
 		return fmt.Errorf("send to queue %s: %w", name, err)
 	}
 	return nil
-}
-
-// ErrForeign says that the body of a message is none of ours.
-var ErrForeign = errors.New("not a message of Postern's")
-
-// maxPart is how long an Account ID or the id of an outbox item in a message may be, in bytes.
-const maxPart = 256
-
-// Parse reads the body of a message. Whatever is not exactly one of ours is ErrForeign; what it says is not repeated, for it
-// may be anything.
-func Parse(body string) (queue.Message, error) {
-	var m queue.Message
-	d := json.NewDecoder(bytes.NewReader([]byte(body)))
-	d.DisallowUnknownFields()
-	if d.Decode(&m) != nil {
-		return queue.Message{}, ErrForeign
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return queue.Message{}, ErrForeign
-	}
-	if m.AccountID == "" || m.ID == "" || len(m.AccountID) > maxPart || len(m.ID) > maxPart {
-		return queue.Message{}, ErrForeign
-	}
-	return m, nil
 }
 
 // Redrive moves what stands in a dead-letter queue back to where it came from, and returns how many messages that were. It

@@ -56,7 +56,7 @@ func TestSendAndRedrive(t *testing.T) {
 	if err != nil || len(got.Messages) != 1 {
 		t.Fatalf("%d messages, %v", len(got.Messages), err)
 	}
-	if m, err := sqs.Parse(*got.Messages[0].Body); err != nil || m != want {
+	if m, err := queue.Parse(*got.Messages[0].Body); err != nil || m != want {
 		t.Errorf("%+v, %v, want %+v", m, err, want)
 	}
 }
@@ -73,7 +73,7 @@ func TestSuite(t *testing.T) {
 					t.Fatalf("%d of %d messages came, %v", len(all), n, err)
 				}
 				for _, m := range got.Messages {
-					parsed, err := sqs.Parse(*m.Body)
+					parsed, err := queue.Parse(*m.Body)
 					if err != nil {
 						t.Fatal(err)
 					}
