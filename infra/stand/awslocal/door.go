@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -83,23 +82,6 @@ func (s *stand) door() (http.Handler, error) {
 	}), nil
 }
 
-// askUntilReady asks again, as a client would, while the services behind the functions are still starting.
-func (s *stand) askUntilReady(ctx context.Context, method, path string, body any) (answer []byte, err error) {
-	for range 10 {
-		if answer, err = s.ask(ctx, method, path, body); !errors.Is(err, errUnavailable) {
-			return answer, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(time.Second):
-		}
-	}
-	return answer, err
-}
-
-var errUnavailable = errors.New("unavailable")
-
 // ask sends a signed request through the door.
 func (s *stand) ask(ctx context.Context, method, path string, body any) ([]byte, error) {
 	raw, err := json.Marshal(body)
@@ -128,9 +110,6 @@ func (s *stand) ask(ctx context.Context, method, path string, body any) ([]byte,
 	answer, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode >= 300 {
 		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, answer)
-		if resp.StatusCode == http.StatusServiceUnavailable {
-			err = fmt.Errorf("%w: %w", errUnavailable, err)
-		}
 	}
 	return answer, err
 }

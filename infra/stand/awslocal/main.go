@@ -178,7 +178,7 @@ func (s *stand) makeDemo(ctx context.Context) (facts, error) {
 			person["role"] = o.Role
 			body, path = person, path+"/"+f.AccountID+"/operators"
 		}
-		raw, err := s.askUntilReady(ctx, http.MethodPost, path, body)
+		raw, err := s.ask(ctx, http.MethodPost, path, body)
 		if err != nil {
 			return f, err
 		}

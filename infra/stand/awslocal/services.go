@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/kms"
 	kmstypes "github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
@@ -29,6 +30,7 @@ import (
 	"postern/shared/keys"
 	posternmail "postern/shared/mail"
 	"postern/shared/mail/inbox"
+	"postern/shared/store"
 )
 
 // services are AWS as the functions see it: one endpoint, which passes requests on to DynamoDB Local and moto, answers for SES, and
@@ -104,7 +106,23 @@ func startServices(ctx context.Context, s *stand) (*services, error) {
 			s.log.Error("the services closed", "error", err)
 		}
 	}()
-	return v, errors.Join(v.makeTables(ctx, s.template), v.makeKeys(ctx, s.template), v.makeQueues(ctx, s.template))
+	return v, errors.Join(v.makeTables(ctx, s.template), v.makeKeys(ctx, s.template), v.makeQueues(ctx, s.template), v.warm(ctx))
+}
+
+// warm asks DynamoDB Local and moto what functions will ask first. On a busy machine that takes them longer than a function waits, and
+// what they do after that nobody learns of.
+func (v *services) warm(ctx context.Context) error {
+	check := func(table store.Table) dynamotypes.TransactWriteItem {
+		return dynamotypes.TransactWriteItem{ConditionCheck: &dynamotypes.ConditionCheck{
+			TableName: aws.String(string(table)), ConditionExpression: aws.String("attribute_not_exists(pk)"),
+			Key: map[string]dynamotypes.AttributeValue{"pk": &dynamotypes.AttributeValueMemberS{Value: "#warm"}, "sk": &dynamotypes.AttributeValueMemberS{Value: "#warm"}},
+		}}
+	}
+	_, err := dynamodb.NewFromConfig(v.config()).TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{
+		TransactItems: []dynamotypes.TransactWriteItem{check(store.Accounts), check(store.Operators)},
+	})
+	_, kmsErr := kms.NewFromConfig(v.config()).Encrypt(ctx, &kms.EncryptInput{KeyId: aws.String(v.values["SecretsKey.Arn"]), Plaintext: []byte("warm")})
+	return errors.Join(err, kmsErr)
 }
 
 func (v *services) stop() { _ = v.server.Close() }
