@@ -72,8 +72,11 @@ func (c CreateToken) seed() (totp.Seed, error) {
 		return s, &InputError{[]FieldError{{Field: "encoding", Code: "unknown_value"}}}
 	}
 	var ok bool
-	if s.Secret, ok = totp.DecodeSecret(c.Encoding, c.Secret.Reveal()); !ok {
-		return s, &InputError{[]FieldError{{Field: "secret", Code: "not_" + c.Encoding}}}
+	switch s.Secret, ok = totp.DecodeSecret(c.Encoding, c.Secret.Reveal()); {
+	case !ok && c.Encoding == totp.EncodingHex:
+		return s, &InputError{[]FieldError{{Field: "secret", Code: "not_hex"}}}
+	case !ok:
+		return s, &InputError{[]FieldError{{Field: "secret", Code: "not_base32"}}}
 	}
 	if bad := checkSeed(s); len(bad) > 0 {
 		return s, &InputError{bad}

@@ -97,8 +97,11 @@ func readSeed(row csvfile.Row) Seed {
 		return Seed{Err: &SeedError{Field: "encoding", Code: "unknown_value"}}
 	}
 	var ok bool
-	if s.Secret, ok = DecodeSecret(encoding, cell("secret")); !ok {
-		return Seed{Err: &SeedError{Field: "secret", Code: "not_" + encoding}}
+	switch s.Secret, ok = DecodeSecret(encoding, cell("secret")); {
+	case !ok && encoding == EncodingHex:
+		return Seed{Err: &SeedError{Field: "secret", Code: "not_hex"}}
+	case !ok:
+		return Seed{Err: &SeedError{Field: "secret", Code: "not_base32"}}
 	}
 	for _, n := range []struct {
 		name string

@@ -347,7 +347,7 @@ type input struct {
 	Autocomplete, InputMode, Hint       string
 	Rules                               string // attribute passwordrules
 	Optional                            bool
-	Code                                bool // typed from a mail or an app: never shown again
+	Code                                bool // typed from a mail, an app or a file: never shown again
 }
 
 // Describedby lists the ids of what explains the input.
