@@ -24,7 +24,7 @@ const (
 // ImportTokens is a file of hardware tokens.
 type ImportTokens struct {
 	Content []byte
-	Type    string   // TypeCSV or TypePSKC; empty: it is XML if it looks so
+	Type    string   // TypeCSV or TypePSKC; empty: as TokenFileType tells
 	Key     pskc.Key // of an encrypted PSKC file
 	DryRun  bool     // report what the import would do, and do nothing
 }
@@ -57,10 +57,20 @@ func (s *Service) ImportTokens(ctx context.Context, by Actor, accountID string, 
 	return r, nil
 }
 
+// TokenFileType tells TypePSKC from TypeCSV by the first character.
+func TokenFileType(content []byte) string {
+	if bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(content, []byte("\uFEFF"))), []byte("<")) {
+		return TypePSKC
+	}
+	return TypeCSV
+}
+
 // seeds reads the file.
 func (c ImportTokens) seeds() ([]totp.Seed, error) {
-	isXML := bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(c.Content, []byte("\uFEFF"))), []byte("<"))
-	if c.Type == TypePSKC || c.Type == "" && isXML {
+	if c.Type == "" {
+		c.Type = TokenFileType(c.Content)
+	}
+	if c.Type == TypePSKC {
 		seeds, err := pskc.Read(c.Content, c.Key, MaxImportRows)
 		if bad, ok := errors.AsType[*totp.SeedError](err); ok {
 			return nil, &InputError{[]FieldError{{bad.Field, bad.Code, bad.Params}}}
@@ -71,6 +81,9 @@ func (c ImportTokens) seeds() ([]totp.Seed, error) {
 		return seeds, err
 	}
 	seeds, err := totp.ReadSeeds(c.Content, MaxImportRows)
+	if err == nil && len(seeds) == 0 {
+		return nil, &InputError{[]FieldError{{Field: "file", Code: "csv_no_rows"}}}
+	}
 	return seeds, fileRefused(err)
 }
 

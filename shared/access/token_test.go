@@ -485,6 +485,7 @@ func TestImportTokensRefusesTheFile(t *testing.T) {
 		"PSKC as CSV":    {"<?xml version=\"1.0\"?>\n<KeyContainer/>", access.TypeCSV, "file", "csv_malformed"},
 		"another table":  {"a,b,c\n", "", "file", "csv_unknown_column"},
 		"a column short": {"serial,secret\n", "", "file", "csv_missing_column"},
+		"a header alone": {"serial,secret,encoding\n", "", "file", "csv_no_rows"},
 	} {
 		_, err := p.Service.ImportTokens(t.Context(), access.System, accesstest.Account, access.ImportTokens{Content: []byte(c.content), Type: c.typ})
 		if !isInput(err, c.field, c.code) {
@@ -494,7 +495,7 @@ func TestImportTokensRefusesTheFile(t *testing.T) {
 	if _, err := p.Service.ImportTokens(t.Context(), access.System, accesstest.Account, access.ImportTokens{Content: tokensCSV(10_001)}); !errors.Is(err, access.ErrImportTooLong) {
 		t.Errorf("10,001 rows: %v", err)
 	}
-	if _, err := p.Service.ImportTokens(t.Context(), access.System, "nobody", access.ImportTokens{Content: tokensCSV(0)}); !errors.Is(err, access.ErrNotFound) {
+	if _, err := p.Service.ImportTokens(t.Context(), access.System, "nobody", access.ImportTokens{Content: tokensCSV(1)}); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("into no account: %v", err)
 	}
 }

@@ -308,3 +308,29 @@ func algorithmOf(secret int) totp.Algorithm {
 	}
 	return totp.SHA1
 }
+
+// Protection is what a file needs to be opened.
+type Protection string
+
+// The kinds of protection. Others, asymmetric keys among them, look like ByKey, and are refused by Read.
+const (
+	Unprotected  Protection = ""
+	ByKey        Protection = "key"        // Key.PreShared
+	ByPassphrase Protection = "passphrase" // Key.Passphrase
+)
+
+// Protected tells what Read needs for a file. What is no PSKC file is Unprotected: Read says what is wrong with it.
+func Protected(content []byte) Protection {
+	r, root, err := open(content)
+	if err != nil || !root.is(nsPSKC, "KeyContainer") {
+		return Unprotected
+	}
+	e, err := r.next()
+	if err != nil || e == nil || !e.is(nsPSKC, "EncryptionKey") {
+		return Unprotected
+	}
+	if derived, err := e.child(nsXENC11, "DerivedKey"); err != nil || derived != nil {
+		return ByPassphrase
+	}
+	return ByKey
+}

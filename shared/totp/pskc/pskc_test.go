@@ -281,3 +281,19 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestProtected(t *testing.T) {
+	for name, want := range map[string]Protection{
+		"plain.xml": Unprotected, "rfc6030-figure2.xml": Unprotected, "rfc6030-figure6.xml": ByKey, "rfc6030-figure7.xml": ByPassphrase,
+		"aes256-hmac-sha256.xml": ByKey, "pbkdf2-hmac-sha256.xml": ByPassphrase,
+	} {
+		if got := Protected([]byte(file(t, name))); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for _, other := range []string{"", "serial,secret,encoding", "<a><EncryptionKey/></a>", "<?xml"} {
+		if got := Protected([]byte(other)); got != Unprotected {
+			t.Errorf("%q: %q", other, got)
+		}
+	}
+}
