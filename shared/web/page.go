@@ -260,6 +260,8 @@ func (v *view) Label(name string) string {
 		name = "newPassword"
 	case name == "code" && v.Name == "reset_confirm":
 		name = "reset_code"
+	case name == "code" && v.Name == "manage_token_assign":
+		name = "token_code"
 	case name == "code":
 		name = "totp"
 	}
