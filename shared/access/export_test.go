@@ -116,20 +116,24 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 			NoticePasswordReset, NoticePasswordResetByAdmin) {
 			say("password of %s changed at %s without a notice", o.Username, o.Password.ChangedAt)
 		}
-		second, bumps := NoticeType(""), map[time.Time]bool{}
+		second, secondAt, bumps := NoticeType(""), time.Time{}, map[time.Time]bool{}
 		for _, n := range notices {
 			if n.OperatorID != o.ID {
 				continue
 			}
 			switch n.Type {
 			case NoticeTOTPEnabled, NoticeTOTPRemoved, NoticeTOTPDisabledByAdmin:
-				second = n.Type
+				if !n.At.Equal(secondAt) {
+					second = ""
+				}
+				second, secondAt = second+" "+n.Type, n.At // those of one moment have no order
 				bumps[n.At] = true
 			case NoticePasswordChanged, NoticePasswordReset, NoticePasswordResetByAdmin, NoticeOperatorDisabled, NoticeOperatorEnabled:
 				bumps[n.At] = true
 			}
 		}
-		if o.TOTP.Enabled != (second == NoticeTOTPEnabled) {
+		enabled := strings.Contains(string(second), string(NoticeTOTPEnabled))
+		if o.TOTP.Enabled && !enabled || !o.TOTP.Enabled && enabled && !strings.ContainsAny(strings.TrimSpace(string(second)), " ") {
 			say("TOTP of %s is %t, and the last notice of it %q", o.Username, o.TOTP.Enabled, second)
 		}
 		if int(o.CredentialVersion)-1 < len(bumps) {
