@@ -24,6 +24,9 @@ func TestSimulation(t *testing.T) {
 	boss := base.Operator("boss", accesstest.Administrator)
 	base.Operator("deputy", accesstest.Administrator)
 	people := []*accesstest.Operator{base.Operator("alice"), base.Operator("bob", accesstest.WithTOTP), boss}
+	if _, err := base.Service.ImportTokens(t.Context(), access.System, accesstest.Account, access.ImportTokens{Content: simulatedTokens()}); err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		p := base.Copy(t)
 		// What each person knows in this world.

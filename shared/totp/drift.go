@@ -15,9 +15,6 @@ import "time"
 // (Once in 25,000 first codes two of the 41 steps have the same one; then the drift may come out wrong, and the token is assigned anew.)
 const ResyncTolerance = 10 * time.Minute
 
-// typing is how old a code may well be when it comes in: read, typed, sent. A device that seems behind by less is not taken to be.
-const typing = 10 * time.Second
-
 // Resync is Match for the first code of a token, within ResyncTolerance.
 func (c Credential) Resync(code string, now time.Time) (step int64, ok bool) {
 	step, ok = c.find(code, now, ResyncTolerance)
@@ -35,14 +32,13 @@ func (c Credential) ReplayedResync(code string, now time.Time) bool {
 
 // Follow gives the drift as it is known once the code of step came in at now.
 //
-// The device showed that code from the beginning of step to its end, by its clock, and at most [typing] before now by ours. So its
-// clock is ahead by something within an interval as long as a step. What was known stays as long as it lies in there, and else
-// moves to the nearest end: never away from the truth, and never for a code that was only typed slowly. If that is more than
-// Tolerance, nothing was known: then it is the middle.
+// The device showed that code from the beginning of step to its end, by its clock. So its clock, less the time that reading and typing
+// took, is ahead by something within an interval as long as a step. What was known stays as long as it lies in there, and else
+// moves to the nearest end: never away from the truth. If that is more than Tolerance, nothing was known: then it is the middle.
 func (c Credential) Follow(step int64, now time.Time) time.Duration {
 	begin := time.Unix(step*int64(c.Period/time.Second), 0)
 	low := begin.Sub(now)
-	high := low + c.Period + typing
+	high := low + c.Period
 	if near := min(max(c.Drift, low), high); max(near-c.Drift, c.Drift-near) <= Tolerance {
 		return near
 	}

@@ -49,7 +49,7 @@ func TestDriftIsFollowed(t *testing.T) {
 						t.Fatalf("login %d: the code opened twice", i)
 					}
 				}
-				if refused > 20 {
+				if refused > 5 {
 					t.Errorf("%d of 1000 right codes were refused", refused)
 				}
 			})
