@@ -50,7 +50,7 @@ type loginTOTPState struct {
 func decideLoginTOTP(st *loginTOTPState, c LoginTOTP, now time.Time, random io.Reader) (LoggedIn, changes, error) {
 	o := &st.operator
 	waits := o.tokenWaits()
-	if !st.live || !o.TOTP.Enabled && !waits {
+	if !st.live || !o.asksForCode() {
 		return LoggedIn{}, nil, ErrNotSignedIn
 	}
 	if left, err := requireTOTP(&st.guarded, c.Code, c.Client, now, random); err != nil {
@@ -120,7 +120,7 @@ func requireTOTP(st *guarded, typed secret.Text, client Client, now time.Time, r
 
 // totpBlocked reports whether the factor is blocked (behaviour 6.3).
 func (o *operator) totpBlocked() bool {
-	return (o.TOTP.Enabled || o.tokenWaits()) && o.TOTP.WrongInRow >= limit.TOTPWrongInRow
+	return o.asksForCode() && o.TOTP.WrongInRow >= limit.TOTPWrongInRow
 }
 
 // acceptStep notes that a code of that step was right. The clock of a hardware token is followed; apps have the time from a network.

@@ -105,7 +105,7 @@ func decideDisableTOTP(st *administeredState, held *hardwareToken, by Actor, rea
 	if by.OperatorID == o.ID {
 		return struct{}{}, nil, &ConflictError{Reason: "oneself"}
 	}
-	if !o.TOTP.Enabled && !o.tokenWaits() {
+	if !o.asksForCode() {
 		return struct{}{}, nil, &ConflictError{Reason: "no_totp"}
 	}
 	details := []detail{{"username", o.Username}}

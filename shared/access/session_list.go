@@ -17,7 +17,7 @@ func (s *Service) Account(_ context.Context, id *Identity) (AccountView, error) 
 		SessionView: id.View, Email: o.Email, LastName: o.LastName,
 		Password: o.passwordView(o.expiresAt(a)), SupportContact: a.Settings.SupportContact, Policy: a.Policy.passwordView(),
 	}
-	if o.TOTP.Enabled || o.tokenWaits() {
+	if o.asksForCode() {
 		v.TOTP = TOTPView{
 			Enabled: o.TOTP.Enabled, Period: o.TOTP.Period, Digits: o.TOTP.Digits, Source: o.TOTP.Source, Serial: o.TOTP.Serial,
 		}

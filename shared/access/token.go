@@ -127,6 +127,9 @@ const sourceHardware = "hardware"
 // from then on is the second factor.
 func (o *operator) tokenWaits() bool { return o.TOTP.Serial != "" && !o.TOTP.Enabled }
 
+// asksForCode reports whether a login of the operator has a second step: there is a factor, or a token that waits.
+func (o *operator) asksForCode() bool { return o.TOTP.Enabled || o.tokenWaits() }
+
 // hold gives the token to the operator: copy and mark.
 func (o *operator) hold(t *hardwareToken) {
 	t.AssignedTo = o.ID

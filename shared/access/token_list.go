@@ -67,12 +67,8 @@ func (s *Service) nameHolders(ctx context.Context, accountID string, tokens []To
 			load = append(load, holders[t.AssignedTo])
 		}
 	}
-	for len(load) > 0 {
-		n := min(len(load), store.MaxGet)
-		if err := s.get(ctx, load[:n]...); err != nil {
-			return fmt.Errorf("load holders of hardware tokens: %w", err)
-		}
-		load = load[n:]
+	if err := s.getAll(ctx, load); err != nil {
+		return fmt.Errorf("load holders of hardware tokens: %w", err)
 	}
 	for i := range tokens {
 		if o := holders[tokens[i].AssignedTo]; o != nil {

@@ -300,9 +300,13 @@ func TestWaitingTokenIsBlocked(t *testing.T) {
 // off, and does not ask for a code that nobody has shown to be there.
 func TestWaitingTokenAndPolicyAndReset(t *testing.T) {
 	p := accesstest.New(t)
-	p.SetPolicy(func(policy *access.Policy) { policy.TOTP = access.TOTPRequired }, false)
 	alice, d := p.Operator("alice"), newDevice(p, "T-1")
 	must(p, assign(p, alice, d, secret.Text{}))
+	required := func(policy *access.Policy) { policy.TOTP = access.TOTPRequired }
+	if told, _ := preview(t, p, false, required); told.Impact.MustSetUpTOTP != 0 {
+		t.Errorf("the preview of the policy: %+v", told.Impact)
+	}
+	p.SetPolicy(required, false)
 	done, err := p.Service.ConfirmReset(t.Context(), p.ByCode(alice, p.RequestReset(alice)))
 	must(p, err)
 	alice.Password = secret.New("another good passphrase")
