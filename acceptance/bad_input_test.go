@@ -38,6 +38,8 @@ func endpoints(target string) []endpoint {
 		{"POST", "/manage/operators", "administrator", map[string]any{"username": "bad-input", "email": "bad@input.example", "firstName": "Bad", "lastName": "Input", "role": "operator"}},
 		{"PATCH", "/manage/operators/" + target, "administrator", map[string]any{"firstName": "Changed"}},
 		{"DELETE", "/manage/operators/" + target + "/totp", "administrator", map[string]any{"reason": "x"}},
+		{"PUT", "/manage/operators/" + target + "/totp", "administrator", map[string]any{"serial": "bad-input"}},
+		{"POST", "/manage/tokens", "administrator", map[string]any{"serial": "bad-input", "secret": "zz", "encoding": "hex"}},
 		{"PUT", "/manage/settings", "administrator", map[string]any{"name": "Changed", "supportContact": "x", "language": "en", "mailFromName": "x"}},
 	}
 }

@@ -143,6 +143,8 @@ var bodies = map[string]any{
 	"POST /operators/{operatorId}/sessions/delete": nil,
 	"POST /operators/{operatorId}/totp/delete":     map[string]string{"reason": "stolen"},
 	"POST /tokens/{serial}/delete":                 nil,
+	"GET /tokens/{serial}/delete":                  nil,
+	"GET /operators/{operatorId}/totp":             nil,
 }
 
 // What is another account's is not found, through either door, and nothing is written (security 26). A new route that names something needs
@@ -161,9 +163,14 @@ func TestAnotherAccountsThingsAreNotFound(t *testing.T) {
 		return found
 	}
 	mail := mails()[0].ID
+	for _, serial := range []string{"1", "2"} { // what at asks for, and one more for the cursor
+		if a := own.post("/manage/tokens", device{serial: serial}.body()); a.status != 409 {
+			a.want(201)
+		}
+	}
 	state := func() string {
 		all := sprint(mails())
-		for _, path := range []string{"/operators/" + victim.id, "/operators/" + victim.id + "/sessions", "/notices?operatorId=" + victim.id, "/policy", "/settings"} {
+		for _, path := range []string{"/operators/" + victim.id, "/operators/" + victim.id + "/sessions", "/notices?operatorId=" + victim.id, "/policy", "/settings", "/tokens?limit=200"} {
 			all += string(signed(t, "GET", admin+path, nil, nil, nil).want(200).body)
 		}
 		return all
@@ -201,7 +208,7 @@ func TestAnotherAccountsThingsAreNotFound(t *testing.T) {
 		t.Errorf("something was written:\n%s\n%s", before, after)
 	}
 	// Nor do lists show anything of it, or cursors open them.
-	for _, list := range []string{"/operators", "/notices", "/mail"} {
+	for _, list := range []string{"/operators", "/notices", "/mail", "/tokens"} {
 		for _, body := range [][]byte{other.get("/manage" + list + "?limit=200").want(200).body, signed(t, "GET", "/admin/accounts/"+other.id+list+"?limit=200", nil, nil, nil).want(200).body} {
 			if strings.Contains(string(body), victim.id) || strings.Contains(string(body), victim.email) {
 				t.Errorf("%s shows another account's: %s", list, body)
@@ -214,7 +221,7 @@ func TestAnotherAccountsThingsAreNotFound(t *testing.T) {
 		own.get("/manage" + list + "?limit=1&cursor=" + cursor).want(200)
 		other.get("/manage"+list+"?limit=1&cursor="+cursor).refused(400, "invalid_request")
 		signed(t, "GET", "/admin/accounts/"+other.id+list+"?limit=1&cursor="+cursor, nil, nil, nil).refused(400, "invalid_request")
-		for _, next := range []string{"/operators", "/notices", "/mail"} {
+		for _, next := range []string{"/operators", "/notices", "/mail", "/tokens"} {
 			if next != list {
 				own.get("/manage"+next+"?limit=1&cursor="+cursor).refused(400, "invalid_request")
 			}

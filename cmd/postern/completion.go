@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/shared/access"
+	"postern/shared/totp"
 )
 
 // completions are the values of flags that shells complete, by the flag's name. "postern completion" gives a shell the rest.
@@ -15,7 +16,8 @@ var completions = map[string][]string{
 	"state":         {string(access.StateActive), string(access.StateDisabled)},
 	"totp":          {"enabled", "disabled", "blocked"},
 	"password-kind": {string(access.PasswordPermanent), string(access.PasswordTemporary), string(access.PasswordNone)},
-	"deliver":       {"display", "email"}, "enforce": {"next_login"}, "language": access.Languages(),
+	"encoding":      {totp.EncodingHex, totp.EncodingBase32}, "algorithm": access.TokenAlgorithms(), "digits": {"6", "7", "8"}, "period": {"60", "30"},
+	"deliver": {"display", "email"}, "enforce": {"next_login"}, "language": access.Languages(),
 	"preset": slices.Sorted(maps.Keys(access.PolicyPresets())), "queue": slices.Sorted(maps.Keys(queueNames)),
 	"type": texts(access.NoticeTypes()), "status": texts(access.MailStatuses()),
 }

@@ -113,6 +113,8 @@ func newRoot() *cobra.Command {
 			newOperatorsState(&o, "disable", access.StateDisabled, "Keep an operator out, and end their sessions"),
 			newOperatorsState(&o, "enable", access.StateActive, "Let an operator in again who was disabled"),
 			newOperatorsDelete(&o), newOperatorsResetPassword(&o), newOperatorsRemoveTOTP(&o), newOperatorsSessions(&o), newOperatorsEndSessions(&o)),
+		group("tokens", "The hardware tokens of an account", newTokensList(&o), newTokensCreate(&o), newTokensImport(&o), newTokensAssign(&o),
+			newTokensTakeBack(&o), newTokensDelete(&o)),
 		group("policy", "The password policy of an account", newPolicyGet(&o), newPolicySet(&o), newPolicyPreview(&o), newPolicyPresets(&o)),
 		group("settings", "What an account says of itself", newSettingsGet(&o), newSettingsSet(&o)),
 		group("notices", "The System Notifications log of an account", newNoticesList(&o), newNoticesExport(&o), newNoticesVerify(&o), newNoticesPublicKey(&o)),

@@ -140,7 +140,7 @@ func TestAdministratorsPolicies(t *testing.T) {
 			t.Errorf("Administrator may not %s", route)
 		}
 	}
-	if len(allows["Helpdesk"]) != 4 {
+	if len(allows["Helpdesk"]) != 5 {
 		t.Errorf("Helpdesk may %v", allows["Helpdesk"])
 	}
 }

@@ -139,6 +139,85 @@ var scenarios = []scenario{
 	{"EndOperatorSessions", "", 1, onAlice(func(p *accesstest.Place, o *accesstest.Operator) error {
 		return p.Service.EndOperatorSessions(p.T.Context(), access.System, accesstest.Account, o.ID)
 	})},
+	{"CreateToken", "", 1, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.CreateToken(p.T.Context(), access.System, accesstest.Account, seedOf("T-1"))
+		return err
+	})},
+	{"ImportTokens", "", 1, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ImportTokens(p.T.Context(), access.System, accesstest.Account, access.ImportTokens{Content: tokensCSV(3), Type: access.TypeCSV})
+		return err
+	})},
+	{"ImportTokens", "dry run", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
+		_, err := p.Service.ImportTokens(p.T.Context(), access.System, accesstest.Account, access.ImportTokens{Content: tokensCSV(3), DryRun: true})
+		return err
+	})},
+	{"ListTokens", "", 0, withToken("", func(p *accesstest.Place, _ *accesstest.Operator, _ device) error {
+		_, err := p.Service.ListTokens(p.T.Context(), accesstest.Account, 0, "")
+		return err
+	})},
+	{"GetToken", "", 0, withToken("", func(p *accesstest.Place, _ *accesstest.Operator, d device) error {
+		_, err := p.Service.GetToken(p.T.Context(), accesstest.Account, d.serial)
+		return err
+	})},
+	{"DeleteToken", "", 1, withToken("", func(p *accesstest.Place, _ *accesstest.Operator, d device) error {
+		return p.Service.DeleteToken(p.T.Context(), access.System, accesstest.Account, d.serial)
+	})},
+	{"AssignToken", "", 1, withToken("", func(p *accesstest.Place, o *accesstest.Operator, d device) error {
+		return assign(p, o, d, secret.Text{})
+	})},
+	{"AssignToken", "with a code", 1, withToken("", func(p *accesstest.Place, o *accesstest.Operator, d device) error {
+		return assign(p, o, d, d.code(p))
+	})},
+	{"AssignToken", "a code for the one that waits", 1, withToken("waiting", func(p *accesstest.Place, o *accesstest.Operator, d device) error {
+		return assign(p, o, d, d.code(p))
+	})},
+	{"LoginTOTP", "the first code of a hardware token", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		o, d := p.Operator("alice"), newDevice(p, "T-1")
+		must(p, assign(p, o, d, secret.Text{}))
+		pending := firstStep(p, o)
+		return func(p *accesstest.Place) error {
+			_, err := p.Service.LoginTOTP(p.T.Context(), access.LoginTOTP{Pending: pending, Code: d.code(p), Client: o.Client})
+			return err
+		}
+	}},
+	{"DisableTOTP", "of a hardware token", 1, withToken("active", func(p *accesstest.Place, o *accesstest.Operator, _ device) error {
+		return p.Service.DisableTOTP(p.T.Context(), access.System, accesstest.Account, o.ID, "lost")
+	})},
+	{"DisableTOTP", "of a hardware token that waits", 1, withToken("waiting", func(p *accesstest.Place, o *accesstest.Operator, _ device) error {
+		return p.Service.DisableTOTP(p.T.Context(), access.System, accesstest.Account, o.ID, "")
+	})},
+	{"DeleteOperator", "with a hardware token", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		p.Operator("alice")
+		bob, d := p.Operator("bob"), newDevice(p, "T-1")
+		must(p, assign(p, bob, d, d.code(p)))
+		return func(p *accesstest.Place) error {
+			return p.Service.DeleteOperator(p.T.Context(), access.System, accesstest.Account, bob.ID)
+		}
+	}},
+	{"RemoveTOTP", "of a hardware token", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		o, d := p.Operator("alice"), newDevice(p, "T-1")
+		must(p, assign(p, o, d, d.code(p)))
+		p.Advance(2 * time.Minute)
+		o.Session = d.mustLogin(p, o).SessionToken
+		p.Advance(30 * time.Second)
+		return withSession(o, func(p *accesstest.Place, o *accesstest.Operator, id *access.Identity) error {
+			_, err := p.Service.RemoveTOTP(p.T.Context(), id, access.SetUpTOTP{Password: o.Password, Code: d.codeAt(p.Now().Add(30 * time.Second))}, o.Client)
+			return err
+		})
+	}},
+	{"ConfirmTOTP", "in place of a hardware token that waits", 1, func(p *accesstest.Place) func(*accesstest.Place) error {
+		o, d := p.Operator("alice"), newDevice(p, "T-1")
+		must(p, assign(p, o, d, secret.Text{}))
+		setup, err := p.Service.SetUpTOTP(p.T.Context(), p.Identity(o), access.SetUpTOTP{Password: o.Password}, o.Client)
+		if err != nil {
+			p.T.Fatal(err)
+		}
+		pending := &accesstest.Operator{TOTPSecret: accesstest.Secret(p.T, setup.Secret)}
+		return withSession(o, func(p *accesstest.Place, o *accesstest.Operator, id *access.Identity) error {
+			_, err := p.Service.ConfirmTOTP(p.T.Context(), id, p.TOTP(pending), o.Client)
+			return err
+		})
+	}},
 	{"ListMail", "", 0, onAlice(func(p *accesstest.Place, _ *accesstest.Operator) error {
 		_, err := p.Service.ListMail(p.T.Context(), accesstest.Account, access.ListMail{Status: "sent"})
 		return err
@@ -592,7 +671,7 @@ func comeBack(t *testing.T, p *accesstest.Place) string {
 		return "alice is not found"
 	}
 	alice := &accesstest.Operator{ID: page.Items[0].OperatorID, Username: page.Items[0].Username, Email: page.Items[0].Email}
-	if page.Items[0].TOTP.Enabled {
+	if page.Items[0].TOTP.Enabled || page.Items[0].TOTP.Serial != "" {
 		if err := p.Service.DisableTOTP(ctx, access.System, accesstest.Account, alice.ID, ""); err != nil {
 			return "disable TOTP: " + err.Error()
 		}

@@ -87,7 +87,8 @@ func (e *InputError) Error() string {
 }
 
 // ConflictError says that the state of things forbids it. Reason is a key of languages: "username_taken", "email_taken",
-// "oneself", "last_administrator", "stale", "no_totp", "nothing_pending", "account_exists".
+// "oneself", "last_administrator", "stale", "no_totp", "nothing_pending", "account_exists", "token_exists", "token_assigned",
+// "token_waits", "totp_enabled".
 type ConflictError struct {
 	Reason string
 	Field  string // the field that the conflict is about; may be empty

@@ -87,6 +87,7 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 		names[item.Sort] = string(id)
 	}
 	active := 0
+	held := map[string]string{} // operatorId to the serial of the hardware token
 	for sort, id := range names {
 		if !strings.HasPrefix(sort, string(nameUsername)) {
 			continue
@@ -108,24 +109,31 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 		if o.Role == RoleAdministrator && o.State == StateActive {
 			active++
 		}
+		if o.TOTP.Serial != "" {
+			held[o.ID] = o.TOTP.Serial
+		}
 		if !o.Password.ChangedAt.IsZero() && !noticed(o.ID, o.Password.ChangedAt, NoticeOperatorCreated, NoticeOperatorImported, NoticePasswordChanged,
 			NoticePasswordReset, NoticePasswordResetByAdmin) {
 			say("password of %s changed at %s without a notice", o.Username, o.Password.ChangedAt)
 		}
-		second, bumps := NoticeType(""), map[time.Time]bool{}
+		second, secondAt, bumps := NoticeType(""), time.Time{}, map[time.Time]bool{}
 		for _, n := range notices {
 			if n.OperatorID != o.ID {
 				continue
 			}
 			switch n.Type {
 			case NoticeTOTPEnabled, NoticeTOTPRemoved, NoticeTOTPDisabledByAdmin:
-				second = n.Type
+				if !n.At.Equal(secondAt) {
+					second = ""
+				}
+				second, secondAt = second+" "+n.Type, n.At // those of one moment have no order
 				bumps[n.At] = true
 			case NoticePasswordChanged, NoticePasswordReset, NoticePasswordResetByAdmin, NoticeOperatorDisabled, NoticeOperatorEnabled:
 				bumps[n.At] = true
 			}
 		}
-		if o.TOTP.Enabled != (second == NoticeTOTPEnabled) {
+		enabled := strings.Contains(string(second), string(NoticeTOTPEnabled))
+		if o.TOTP.Enabled && !enabled || !o.TOTP.Enabled && enabled && !strings.ContainsAny(strings.TrimSpace(string(second)), " ") {
 			say("TOTP of %s is %t, and the last notice of it %q", o.Username, o.TOTP.Enabled, second)
 		}
 		if int(o.CredentialVersion)-1 < len(bumps) {
@@ -141,6 +149,24 @@ func Violations(ctx context.Context, s *Service, st store.Store, accountID strin
 	}
 	for sort := range names {
 		say("name %s belongs to nobody", sort)
+	}
+	for _, item := range all(store.Tokens, accountID, sortOfTokens) {
+		t := &hardwareToken{AccountID: accountID, Serial: strings.TrimPrefix(item.Sort, sortOfTokens)}
+		read(item, t)
+		if held[t.AssignedTo] != t.Serial && (t.AssignedTo != "" || held[t.AssignedTo] != "") {
+			say("token %s is marked as of %q, who holds %q", t.Serial, t.AssignedTo, held[t.AssignedTo])
+		}
+		if t.AssignedTo != "" {
+			delete(held, t.AssignedTo)
+		}
+		if !slices.ContainsFunc(notices, func(n *notice) bool {
+			return n.Type == NoticeTokenImported && slices.Contains(n.Detail, detail{"serial", t.Serial})
+		}) {
+			say("token %s without the notice of its import", t.Serial)
+		}
+	}
+	for id, serial := range held {
+		say("%s holds the token %s, which is not marked so", id, serial)
 	}
 	count := &administrators{AccountID: accountID}
 	if items, err := st.Get(ctx, count.key()); err == nil {
@@ -171,7 +197,7 @@ func (s *Service) SplitDisableTOTP(ctx context.Context, by Actor, accountID, ope
 		if !st.operator.TOTP.Enabled {
 			return struct{}{}, nil, &ConflictError{Reason: "no_totp"}
 		}
-		st.operator.removeTOTP()
+		st.operator.removeTOTP(nil)
 		return struct{}{}, changes{put(&st.operator)}, nil
 	})
 	if err != nil {

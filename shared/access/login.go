@@ -152,7 +152,7 @@ func decideLogin(st *loginState, c Login, now time.Time, random io.Reader) (Logg
 	if st.captcha != nil {
 		done = append(done, put(st.captcha))
 	}
-	if o.TOTP.Enabled {
+	if o.asksForCode() {
 		p := &pendingLogin{bearer: bearer{kind: bearerPending}, AMR: amr}
 		token, err := p.issue(o, PendingLoginLifetime, now, random)
 		if err != nil {

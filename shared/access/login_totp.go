@@ -48,11 +48,21 @@ type loginTOTPState struct {
 }
 
 func decideLoginTOTP(st *loginTOTPState, c LoginTOTP, now time.Time, random io.Reader) (LoggedIn, changes, error) {
-	if !st.live || !st.operator.TOTP.Enabled {
+	o := &st.operator
+	waits := o.tokenWaits()
+	if !st.live || !o.asksForCode() {
 		return LoggedIn{}, nil, ErrNotSignedIn
 	}
 	if left, err := requireTOTP(&st.guarded, c.Code, c.Client, now, random); err != nil {
 		return LoggedIn{}, left, err
+	}
+	var told changes
+	if waits { // by that code, requireTOTP made it the second factor (behaviour 6.5)
+		var err error
+		told, err = tell(mail.TOTPEnabled, NoticeTOTPEnabled, Actor{Name: "operator:" + o.ID}, o, now, random, detail{"serial", o.TOTP.Serial})
+		if err != nil {
+			return LoggedIn{}, nil, err
+		}
 	}
 	amr := append(strings.Fields(st.pending.AMR), amrOTP)
 	in, done, err := openSession(&st.guarded, amr, true, c.Client, now, random)
@@ -60,26 +70,36 @@ func decideLoginTOTP(st *loginTOTPState, c LoginTOTP, now time.Time, random io.R
 		return LoggedIn{}, nil, err
 	}
 	done.add(remove(&st.pending))
+	done.add(told...)
 	return in, done, nil
 }
 
-// requireTOTP is pure: it accepts a current code, once, and notes its step in the operator's record, which the caller puts. Else
-// it gives the refusal and what that leaves behind: a wrong code counts, and the tenth in a row blocks the factor.
+// requireTOTP is pure: it accepts a current code, once, and notes its step in the operator's record, which the caller puts. The first
+// code of a hardware token that waits activates it. Else it gives the refusal and what that leaves behind: a wrong code counts, and the
+// tenth in a row blocks the factor.
 func requireTOTP(st *guarded, typed secret.Text, client Client, now time.Time, random io.Reader) (changes, error) {
 	o := &st.operator
 	if o.totpBlocked() {
 		return nil, ErrTOTPBlocked
 	}
 	code := totp.Clean(typed.Reveal())
-	if step, ok := o.credential().Match(code, now); ok {
-		o.TOTP.LastStep, o.TOTP.WrongInRow = step, 0
+	match, replayed := o.credential().Match, o.credential().Replayed
+	if o.tokenWaits() {
+		match, replayed = o.credential().Resync, o.credential().ReplayedResync
+	}
+	if step, ok := match(code, now); ok {
+		if o.tokenWaits() {
+			o.activate(step, now)
+		} else {
+			o.acceptStep(step, now)
+		}
 		return nil, nil
 	}
 	left, err := st.failed(client, now, random)
 	if err != nil {
 		return nil, err
 	}
-	if o.credential().Replayed(code, now) {
+	if replayed(code, now) {
 		return left, ErrInvalidCode // right, but used: nobody guessed, so it is not one of the ten
 	}
 	o.TOTP.WrongInRow++
@@ -100,13 +120,21 @@ func requireTOTP(st *guarded, typed secret.Text, client Client, now time.Time, r
 
 // totpBlocked reports whether the factor is blocked (behaviour 6.3).
 func (o *operator) totpBlocked() bool {
-	return o.TOTP.Enabled && o.TOTP.WrongInRow >= limit.TOTPWrongInRow
+	return o.asksForCode() && o.TOTP.WrongInRow >= limit.TOTPWrongInRow
+}
+
+// acceptStep notes that a code of that step was right. The clock of a hardware token is followed; apps have the time from a network.
+func (o *operator) acceptStep(step int64, now time.Time) {
+	if o.TOTP.Source == sourceHardware {
+		o.TOTP.Drift = o.credential().Follow(step, now)
+	}
+	o.TOTP.LastStep, o.TOTP.WrongInRow = step, 0
 }
 
 // credential is the operator's TOTP credential.
 func (o *operator) credential() totp.Credential {
 	return totp.Credential{
 		Secret: []byte(o.TOTP.Secret.Reveal()), Period: time.Duration(o.TOTP.Period) * time.Second, Digits: o.TOTP.Digits,
-		Algorithm: o.TOTP.Algorithm, LastStep: o.TOTP.LastStep,
+		Algorithm: o.TOTP.Algorithm, LastStep: o.TOTP.LastStep, Drift: o.TOTP.Drift,
 	}
 }

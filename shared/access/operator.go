@@ -101,9 +101,11 @@ type ownTOTP struct {
 	Period     int         // seconds
 	Digits     int
 	Algorithm  totp.Algorithm
-	Source     string // "app" or "hardware"
-	LastStep   int64  // last accepted
-	WrongInRow int    // TOTPWrongInRow block it
+	Source     string        // "app" or "hardware"
+	Serial     string        // of the hardware token; with it but not Enabled the token waits for its first code (token.go)
+	LastStep   int64         // last accepted
+	Drift      time.Duration // of the hardware token's clock: see totp.Credential
+	WrongInRow int           // TOTPWrongInRow block it
 }
 
 // pendingTOTP is a set-up that waits for its confirmation.
@@ -148,6 +150,8 @@ func (o *operator) fields(c *codec) {
 	number(c, "totp.digits", &o.TOTP.Digits)
 	text(c, "totp.algorithm", &o.TOTP.Algorithm)
 	text(c, "totp.source", &o.TOTP.Source)
+	text(c, "totp.serial", &o.TOTP.Serial)
+	number(c, "totp.drift", &o.TOTP.Drift) // nanoseconds
 	number(c, "totp.lastStep", &o.TOTP.LastStep)
 	number(c, "totp.wrongInRow", &o.TOTP.WrongInRow)
 	c.secret("pendingTotp.secret", &o.Pending.Secret)

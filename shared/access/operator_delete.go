@@ -8,7 +8,8 @@ import (
 )
 
 // DeleteOperator deletes an operator (behaviour 7.3). Their names are free again, and whatever was theirs is dead in the same moment,
-// since it is good only together with them: sessions, codes, pending logins, mails that wait. The notices about them stay.
+// since it is good only together with them: sessions, codes, pending logins, mails that wait. A hardware token is nobody's again. The
+// notices about them stay.
 //
 // ErrNotFound; [ConflictError] "oneself", "last_administrator".
 func (s *Service) DeleteOperator(ctx context.Context, by Actor, accountID, operatorID string) error {
@@ -17,18 +18,23 @@ func (s *Service) DeleteOperator(ctx context.Context, by Actor, accountID, opera
 		if err != nil {
 			return struct{}{}, nil, err
 		}
-		return decideDeleteOperator(st, by, now, s.random)
+		held, err := s.heldToken(ctx, &st.operator)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		return decideDeleteOperator(st, held, by, now, s.random)
 	})
 	return err
 }
 
-func decideDeleteOperator(st *updateOperatorState, by Actor, now time.Time, random io.Reader) (struct{}, changes, error) {
+func decideDeleteOperator(st *updateOperatorState, held *hardwareToken, by Actor, now time.Time, random io.Reader) (struct{}, changes, error) {
 	none := struct{}{}
 	o := &st.operator
 	if by.OperatorID == o.ID {
 		return none, nil, &ConflictError{Reason: "oneself"}
 	}
 	done := changes{remove(o), removeAny(&st.activity)}
+	done.add(o.giveBack(held)...)
 	done.add(removeNames(st.before)...)
 	if o.Role == RoleAdministrator && o.State == StateActive {
 		if st.administrators.Active--; st.administrators.Active < 1 {

@@ -78,7 +78,8 @@ func decideResetOperatorPassword(st *administeredState, by Actor, temporary gene
 // MaxReason is the longest reason, in characters.
 const MaxReason = 500
 
-// DisableTOTP switches an operator's second factor off (behaviour 6.6). Flag, mail and notice happen together or not at all.
+// DisableTOTP switches an operator's second factor off (behaviour 6.6), or takes a hardware token back that waits for its first code.
+// Flag, mail and notice happen together or not at all; a hardware token is nobody's again in the same moment (details 28).
 //
 // ErrNotFound; [ConflictError] "oneself" or "no_totp"; [InputError] about reason.
 func (s *Service) DisableTOTP(ctx context.Context, by Actor, accountID, operatorID, reason string) error {
@@ -90,21 +91,28 @@ func (s *Service) DisableTOTP(ctx context.Context, by Actor, accountID, operator
 		if err != nil {
 			return struct{}{}, nil, err
 		}
-		return decideDisableTOTP(st, by, reason, now, s.random)
+		held, err := s.heldToken(ctx, &st.operator)
+		if err != nil {
+			return struct{}{}, nil, err
+		}
+		return decideDisableTOTP(st, held, by, reason, now, s.random)
 	})
 	return err
 }
 
-func decideDisableTOTP(st *administeredState, by Actor, reason string, now time.Time, random io.Reader) (struct{}, changes, error) {
+func decideDisableTOTP(st *administeredState, held *hardwareToken, by Actor, reason string, now time.Time, random io.Reader) (struct{}, changes, error) {
 	o := &st.operator
 	if by.OperatorID == o.ID {
 		return struct{}{}, nil, &ConflictError{Reason: "oneself"}
 	}
-	if !o.TOTP.Enabled {
+	if !o.asksForCode() {
 		return struct{}{}, nil, &ConflictError{Reason: "no_totp"}
 	}
-	o.removeTOTP()
 	details := []detail{{"username", o.Username}}
+	if o.TOTP.Serial != "" {
+		details = append(details, detail{"serial", o.TOTP.Serial})
+	}
+	back := o.removeTOTP(held)
 	if reason != "" {
 		details = append(details, detail{"reason", reason})
 	}
@@ -113,6 +121,7 @@ func decideDisableTOTP(st *administeredState, by Actor, reason string, now time.
 		return struct{}{}, nil, err
 	}
 	done := changes{put(o)}
+	done.add(back...)
 	done.add(told...)
 	return struct{}{}, done, nil
 }

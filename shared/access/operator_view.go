@@ -22,6 +22,7 @@ type OperatorView struct {
 type OperatorTOTPView struct {
 	Enabled bool   `json:"enabled"`
 	Source  string `json:"source,omitempty"`
+	Serial  string `json:"serial,omitempty"` // of the hardware token; if not Enabled, it waits for its first code
 	Blocked bool   `json:"blocked,omitempty"`
 }
 
@@ -47,6 +48,7 @@ type TOTPView struct {
 	Period  int    `json:"period,omitempty"` // seconds
 	Digits  int    `json:"digits,omitempty"`
 	Source  string `json:"source,omitempty"` // "app" or "hardware"
+	Serial  string `json:"serial,omitempty"` // of the hardware token; if not Enabled, it waits for its first code
 }
 
 // PasswordView is what is seen of a password.
@@ -86,7 +88,7 @@ func (o *operator) view(a *activity) OperatorView {
 	v := OperatorView{
 		OperatorID: o.ID, Username: o.Username, Email: o.Email, FirstName: o.FirstName, LastName: o.LastName, Role: o.Role,
 		State: o.State, CreatedAt: o.CreatedAt, Password: o.passwordView(o.Password.ExpiresAt),
-		TOTP: OperatorTOTPView{Enabled: o.TOTP.Enabled, Source: o.TOTP.Source, Blocked: o.totpBlocked()},
+		TOTP: OperatorTOTPView{Enabled: o.TOTP.Enabled, Source: o.TOTP.Source, Serial: o.TOTP.Serial, Blocked: o.totpBlocked()},
 		Mail: MailView{Status: "ok"},
 	}
 	if a != nil {

@@ -139,7 +139,7 @@ func (i *PolicyImpact) count(o *operator, before, after *account, now time.Time)
 	if owed, _ := o.owed(after, now); owed == NextNewPassword && owedNow != NextNewPassword {
 		i.MustChange++
 	}
-	if !o.TOTP.Enabled && after.Policy.requiresTOTP(o.Role) && !before.Policy.requiresTOTP(o.Role) {
+	if !o.asksForCode() && after.Policy.requiresTOTP(o.Role) && !before.Policy.requiresTOTP(o.Role) {
 		i.MustSetUpTOTP++
 	}
 }

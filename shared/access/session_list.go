@@ -17,8 +17,10 @@ func (s *Service) Account(_ context.Context, id *Identity) (AccountView, error) 
 		SessionView: id.View, Email: o.Email, LastName: o.LastName,
 		Password: o.passwordView(o.expiresAt(a)), SupportContact: a.Settings.SupportContact, Policy: a.Policy.passwordView(),
 	}
-	if o.TOTP.Enabled {
-		v.TOTP = TOTPView{Enabled: true, Period: o.TOTP.Period, Digits: o.TOTP.Digits, Source: o.TOTP.Source}
+	if o.asksForCode() {
+		v.TOTP = TOTPView{
+			Enabled: o.TOTP.Enabled, Period: o.TOTP.Period, Digits: o.TOTP.Digits, Source: o.TOTP.Source, Serial: o.TOTP.Serial,
+		}
 	}
 	return v, nil
 }

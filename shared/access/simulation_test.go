@@ -24,6 +24,9 @@ func TestSimulation(t *testing.T) {
 	boss := base.Operator("boss", accesstest.Administrator)
 	base.Operator("deputy", accesstest.Administrator)
 	people := []*accesstest.Operator{base.Operator("alice"), base.Operator("bob", accesstest.WithTOTP), boss}
+	if _, err := base.Service.ImportTokens(t.Context(), access.System, accesstest.Account, access.ImportTokens{Content: simulatedTokens()}); err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		p := base.Copy(t)
 		// What each person knows in this world.
@@ -119,6 +122,27 @@ func TestSimulation(t *testing.T) {
 			"disable TOTP": func(o *accesstest.Operator) error {
 				return p.Service.DisableTOTP(ctx, access.Actor{Name: "operator:" + boss.ID, OperatorID: boss.ID}, accesstest.Account, o.ID, "")
 			},
+			"import tokens": func(*accesstest.Operator) error {
+				_, err := p.Service.ImportTokens(ctx, access.System, accesstest.Account, access.ImportTokens{Content: simulatedTokens(), DryRun: rapid.Bool().Draw(rt, "dry")})
+				return err
+			},
+			"assign a token": func(o *accesstest.Operator) error {
+				serial := rapid.SampledFrom([]string{"T-1", "T-2"}).Draw(rt, "serial")
+				holder := *o
+				holder.TOTPSecret = []byte("the secret of token " + serial)
+				c := access.AssignToken{Serial: serial}
+				if rapid.Bool().Draw(rt, "with a code") {
+					c.Code = p.TOTP(&holder)
+				}
+				_, err := p.Service.AssignToken(ctx, access.Actor{Name: "operator:" + boss.ID, OperatorID: boss.ID}, accesstest.Account, o.ID, c)
+				if err == nil {
+					o.TOTPSecret = holder.TOTPSecret
+				}
+				return err
+			},
+			"delete a token": func(*accesstest.Operator) error {
+				return p.Service.DeleteToken(ctx, access.System, accesstest.Account, rapid.SampledFrom([]string{"T-1", "T-2"}).Draw(rt, "serial"))
+			},
 			"reset by administrator": func(o *accesstest.Operator) error {
 				made, err := p.Service.ResetOperatorPassword(ctx, access.Actor{Name: "operator:" + boss.ID, OperatorID: boss.ID}, accesstest.Account, o.ID)
 				if err == nil {
@@ -188,6 +212,15 @@ func TestSimulation(t *testing.T) {
 			}
 		}
 	})
+}
+
+// simulatedTokens is a file of two hardware tokens, which show what apps do.
+func simulatedTokens() []byte {
+	content := "serial,secret,encoding\n"
+	for _, serial := range []string{"T-1", "T-2"} {
+		content += fmt.Sprintf("%s,%x,hex\n", serial, "the secret of token "+serial)
+	}
+	return []byte(content)
 }
 
 // simulated reports whether a step may end so: an answer, or "try again" where something failed.

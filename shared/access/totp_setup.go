@@ -119,7 +119,7 @@ type TOTPConfirmed struct {
 }
 
 // ConfirmTOTP enables the pending secret with a current code from it (behaviour 6.1), and stores the period that the app uses
-// (behaviour 6.2). All other sessions end.
+// (behaviour 6.2). All other sessions end. A hardware token that the operator held, active or waiting, is nobody's again.
 //
 // ErrInvalidCode: wrong; five of those end the pending secret. [ConflictError] "nothing_pending".
 func (s *Service) ConfirmTOTP(ctx context.Context, id *Identity, code secret.Text, client Client) (TOTPConfirmed, error) {
@@ -132,11 +132,15 @@ func (s *Service) ConfirmTOTP(ctx context.Context, id *Identity, code secret.Tex
 		if err != nil {
 			return TOTPConfirmed{}, nil, err
 		}
-		return decideConfirmTOTP(st, code, client, now, s.random)
+		held, err := s.heldToken(ctx, &st.operator)
+		if err != nil {
+			return TOTPConfirmed{}, nil, err
+		}
+		return decideConfirmTOTP(st, held, code, client, now, s.random)
 	})
 }
 
-func decideConfirmTOTP(st *reauthenticated, typed secret.Text, client Client, now time.Time, random io.Reader) (TOTPConfirmed, changes, error) {
+func decideConfirmTOTP(st *reauthenticated, held *hardwareToken, typed secret.Text, client Client, now time.Time, random io.Reader) (TOTPConfirmed, changes, error) {
 	o := &st.operator
 	if !o.pendingLive(now) {
 		return TOTPConfirmed{}, nil, &ConflictError{Reason: "nothing_pending"}
@@ -152,6 +156,7 @@ func decideConfirmTOTP(st *reauthenticated, typed secret.Text, client Client, no
 		left.add(put(o))
 		return TOTPConfirmed{}, left, ErrInvalidCode
 	}
+	back := o.giveBack(held)
 	c := newCredential(raw)
 	o.TOTP = ownTOTP{
 		Enabled: true, Secret: o.Pending.Secret, Period: int(period / time.Second), Digits: c.Digits, Algorithm: c.Algorithm,
@@ -169,11 +174,13 @@ func decideConfirmTOTP(st *reauthenticated, typed secret.Text, client Client, no
 		return TOTPConfirmed{}, nil, err
 	}
 	done := changes{put(o), put(&st.session)}
+	done.add(back...)
 	done.add(told...)
 	return TOTPConfirmed{o.TOTP.Period, *st.session.view(o), token}, done, nil
 }
 
-// RemoveTOTP switches one's own TOTP off (behaviour 6.4), and returns the session's new token. All other sessions end.
+// RemoveTOTP switches one's own TOTP off (behaviour 6.4), and returns the session's new token. All other sessions end. A hardware token
+// is nobody's again.
 //
 // Errors as [Service.SetUpTOTP]; ErrForbidden also where the policy requires TOTP; [ConflictError] "no_totp".
 func (s *Service) RemoveTOTP(ctx context.Context, id *Identity, c SetUpTOTP, client Client) (secret.Text, error) {
@@ -187,11 +194,15 @@ func (s *Service) RemoveTOTP(ctx context.Context, id *Identity, c SetUpTOTP, cli
 		if err != nil {
 			return secret.Text{}, nil, err
 		}
-		return decideRemoveTOTP(st, c.Code, client, now, s.random)
+		held, err := s.heldToken(ctx, &st.operator)
+		if err != nil {
+			return secret.Text{}, nil, err
+		}
+		return decideRemoveTOTP(st, held, c.Code, client, now, s.random)
 	})
 }
 
-func decideRemoveTOTP(st *reauthenticated, code secret.Text, client Client, now time.Time, random io.Reader) (secret.Text, changes, error) {
+func decideRemoveTOTP(st *reauthenticated, held *hardwareToken, code secret.Text, client Client, now time.Time, random io.Reader) (secret.Text, changes, error) {
 	o, a := &st.operator, &st.account
 	if a.Policy.requiresTOTP(o.Role) {
 		return secret.Text{}, nil, ErrForbidden
@@ -205,7 +216,7 @@ func decideRemoveTOTP(st *reauthenticated, code secret.Text, client Client, now 
 	if left, err := requireTOTP(&st.guarded, code, client, now, random); err != nil {
 		return secret.Text{}, left, err
 	}
-	o.removeTOTP()
+	back := o.removeTOTP(held)
 	token, err := st.session.carryOn(o, a, now, random)
 	if err != nil {
 		return secret.Text{}, nil, err
@@ -215,12 +226,16 @@ func decideRemoveTOTP(st *reauthenticated, code secret.Text, client Client, now 
 		return secret.Text{}, nil, err
 	}
 	done := changes{put(o), put(&st.session)}
+	done.add(back...)
 	done.add(told...)
 	return token, done, nil
 }
 
-// removeTOTP leaves the operator without a second factor, and ends everything that was open.
-func (o *operator) removeTOTP() {
+// removeTOTP leaves the operator without a second factor, and ends everything that was open. held is the hardware token that it was,
+// if it was one; what is done to it belongs into the same commit.
+func (o *operator) removeTOTP(held *hardwareToken) changes {
+	back := o.giveBack(held)
 	o.TOTP, o.Pending = ownTOTP{}, pendingTOTP{}
 	o.CredentialVersion++
+	return back
 }

@@ -32,6 +32,7 @@ const (
 	TOTPRemoved                  Template = "totp_removed"
 	TOTPDisabledByAdministrator  Template = "totp_disabled_by_administrator"
 	TOTPBlocked                  Template = "totp_blocked"
+	TokenAssigned                Template = "token_assigned"
 	NewBrowser                   Template = "new_browser"
 	EmailChanged                 Template = "email_changed"
 	UsernameChanged              Template = "username_changed"
@@ -42,8 +43,8 @@ const (
 func Templates() []Template {
 	return []Template{
 		SingleUseCode, Reset, TemporaryPassword, Welcome, PasswordWasReset, PasswordChanged, PasswordResetByAdministrator,
-		PasswordExpiresSoon, PasswordExpired, TOTPEnabled, TOTPRemoved, TOTPDisabledByAdministrator, TOTPBlocked, NewBrowser,
-		EmailChanged, UsernameChanged, LoginLimited,
+		PasswordExpiresSoon, PasswordExpired, TOTPEnabled, TOTPRemoved, TOTPDisabledByAdministrator, TOTPBlocked, TokenAssigned,
+		NewBrowser, EmailChanged, UsernameChanged, LoginLimited,
 	}
 }
 

@@ -28,6 +28,7 @@ func Functions() map[string]Needs {
 	without := func(t store.Table) []store.Table {
 		return slices.DeleteFunc(slices.Clone(state), func(have store.Table) bool { return have == t })
 	}
+	withTokens := func(tables []store.Table) []store.Table { return append(slices.Clone(tables), store.Tokens) }
 	return map[string]Needs{
 		"login":         {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"singleusecode": {Tables: []store.Table{store.Accounts, store.Codes, store.Limits, store.Outbox}, Keys: true, Queues: []queue.Queue{codes}},
@@ -35,9 +36,9 @@ func Functions() map[string]Needs {
 		"resetconfirm":  {Tables: state, Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
 		"session":       {Tables: []store.Table{store.Accounts, store.Operators, store.Sessions}, Keys: true},
 		"account":       {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
-		"totpsetup":     {Tables: without(store.Codes), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
-		"manage":        {Tables: state, Keys: true, Queues: []queue.Queue{mail}, Verifies: true},
-		"admin":         {Tables: state, Keys: true, NewKeys: true, Queues: []queue.Queue{mail}, Verifies: true, Admin: true},
+		"totpsetup":     {Tables: withTokens(without(store.Codes)), Keys: true, Hashing: true, Queues: []queue.Queue{mail}},
+		"manage":        {Tables: withTokens(state), Keys: true, Queues: []queue.Queue{mail}, Verifies: true},
+		"admin":         {Tables: withTokens(state), Keys: true, NewKeys: true, Queues: []queue.Queue{mail}, Verifies: true, Admin: true},
 		"site":          {Tables: []store.Table{store.Accounts}, Keys: true},
 
 		"issuecodes": {Tables: []store.Table{store.Accounts, store.Operators, store.Codes, store.Limits, store.Notices, store.Outbox}, Keys: true, Queues: []queue.Queue{mail}},

@@ -64,17 +64,18 @@ type Credential struct {
 	Period    time.Duration // 30 s or 60 s
 	Digits    int           // 6 to 8
 	Algorithm Algorithm     // empty: SHA1
-	LastStep  int64         // the last step that was accepted, counted from 1970, 0 or above; 0: none yet
+	LastStep  int64         // the last step that was accepted, counted from 1970 by the device, 0 or above; 0: none yet
+	Drift     time.Duration // how far the device's clock is ahead of ours; 0 for apps (see drift.go)
 }
 
-// Match reports which time step code belongs to, of those that the interval from now-Tolerance to now+Tolerance
-// touches: two steps of 60 s, three of 30 s (RFC 6238, section 5.2). code is c.Digits ASCII digits, spaces already
-// removed (see [Clean]); anything else matches nothing. A step not after c.LastStep never matches: a code is good once.
+// Match reports which time step code belongs to, of those that the interval from now-Tolerance to now+Tolerance, by the
+// device's clock, touches: two steps of 60 s, three of 30 s (RFC 6238, section 5.2). code is c.Digits ASCII digits, spaces
+// already removed (see [Clean]); anything else matches nothing. A step not after c.LastStep never matches: a code is good once.
 //
 // The time taken depends on neither code nor outcome. Match changes nothing; whoever lets the operator in stores step
 // in the same commit, on condition that LastStep is still what it was.
 func (c Credential) Match(code string, now time.Time) (step int64, ok bool) {
-	step, ok = c.find(code, now)
+	step, ok = c.find(code, now, Tolerance)
 	if !ok || step <= c.LastStep {
 		return 0, false
 	}
@@ -85,17 +86,18 @@ func (c Credential) Match(code string, now time.Time) (step int64, ok bool) {
 // whoever typed it did not guess, so it is not to be counted among wrong codes (behaviour 6.3): people press a button
 // twice.
 func (c Credential) Replayed(code string, now time.Time) bool {
-	step, ok := c.find(code, now)
+	step, ok := c.find(code, now, Tolerance)
 	return ok && step <= c.LastStep
 }
 
-// find compares code with those of all live steps, always all of them. Of two steps that happen to have the same code
-// the later one counts.
-func (c Credential) find(code string, now time.Time) (step int64, ok bool) {
+// find compares code with those of all steps within a tolerance, always all of them. Of two steps that happen to have the same
+// code the later one counts.
+func (c Credential) find(code string, now time.Time, tolerance time.Duration) (step int64, ok bool) {
 	if c.Period != 30*time.Second && c.Period != 60*time.Second {
 		return 0, false
 	}
-	for s := stepAt(now.Add(-Tolerance), c.Period); s <= stepAt(now.Add(Tolerance), c.Period); s++ {
+	now = now.Add(c.Drift)
+	for s := stepAt(now.Add(-tolerance), c.Period); s <= stepAt(now.Add(tolerance), c.Period); s++ {
 		want := c.Code(s)
 		if want != "" && subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
 			step, ok = s, true

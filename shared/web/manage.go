@@ -23,6 +23,7 @@ func Manage() Function {
 		{Method: http.MethodGet, Pattern: at + "/operators/{operatorId}/delete", handle: showForm(deleteOperatorForm)},
 		{Method: http.MethodGet, Pattern: at + "/policy/preview", handle: showForm(policyForm)}, // for who comes back to it by its address
 	}
+	routes = append(routes, tokenPages(at)...)
 	for _, r := range administration(at) {
 		routes = append(routes, r)
 		// Forms cannot send these: POST stands for them.
@@ -45,7 +46,7 @@ func Manage() Function {
 func administration(at string) []Route {
 	operator := at + "/operators/{operatorId}"
 	policyQuery := []Field{{Name: "enforce", Type: Text, OneOf: []string{"next_login"}, Max: 32}}
-	return append(importRoutes(at), []Route{
+	return slices.Concat(importRoutes(at), tokenRoutes(at), []Route{
 		{Method: http.MethodGet, Pattern: at + "/operators", handle: listOperators, Query: operatorFilters},
 		{Method: http.MethodPost, Pattern: at + "/operators", handle: createOperator, form: newOperatorForm, Body: []Field{
 			{Name: "username", Type: Text, Required: true, Max: maxName},
@@ -101,7 +102,7 @@ func administration(at string) []Route {
 		{Method: http.MethodGet, Pattern: at + "/notices/verify", handle: verifyNotices},
 		{Method: http.MethodGet, Pattern: at + "/notices/export", handle: exportNotices,
 			Query: []Field{{Name: "cursor", Type: Text, Max: maxCursor}}},
-	}...)
+	})
 }
 
 var (
@@ -109,7 +110,7 @@ var (
 	states        = []string{string(access.StateActive), string(access.StateDisabled)}
 	totpStates    = []string{"enabled", "disabled", "blocked"}
 	passwordKinds = []string{string(access.PasswordPermanent), string(access.PasswordTemporary), string(access.PasswordNone)}
-	afterOperator = []string{"updated", "totp_disabled"}
+	afterOperator = []string{"updated", "totp_disabled", "token_assigned"}
 	afterSaved    = []string{"saved"}
 	afterSessions = []string{"sessions_ended"}
 	afterList     = []string{"operator_deleted"}

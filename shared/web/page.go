@@ -273,6 +273,8 @@ func (v *view) Label(name string) string {
 		name = "newPassword"
 	case name == "code" && v.Name == "reset_confirm":
 		name = "reset_code"
+	case name == "code" && v.Name == "manage_token_assign":
+		name = "token_code"
 	case name == "code":
 		name = "totp"
 	}
@@ -360,7 +362,7 @@ type input struct {
 	Autocomplete, InputMode, Hint       string
 	Rules                               string // attribute passwordrules
 	Optional                            bool
-	Code                                bool // typed from a mail or an app: never shown again
+	Code                                bool // typed from a mail, an app or a file: never shown again
 }
 
 // Describedby lists the ids of what explains the input.

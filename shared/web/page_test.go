@@ -92,13 +92,19 @@ func shownPages() map[string][]any {
 	blocked := someone
 	blocked.TOTP = access.OperatorTOTPView{Blocked: true}
 	blocked.Mail.Status, blocked.LastLoginAt = "bounced", &at
+	waiting := someone
+	waiting.TOTP = access.OperatorTOTPView{Source: "hardware", Serial: "T-1"}
+	ofOperator = append(ofOperator, map[string]any{"Operator": waiting, "Roles": roles, "States": states, "After": ""})
+	tokenForm, _ := newTokenForm(nil)
+	account.TOTP = access.TOTPView{Source: "hardware", Serial: "T-1"}
+	accounts = append(accounts, map[string]any{"Account": account, "After": ""})
 	return map[string][]any{
 		"login": logins, "login_totp": {nil}, "single_use_code": {nil}, "single_use_code_submitted": {nil},
 		"reset_request": {nil}, "reset_request_submitted": {nil}, "error": {nil},
 		"reset_confirm": {reset(false, "", ""), reset(true, "token", ""), reset(true, "", "code")},
 		"new_password":  prompts, "account": accounts,
 		"account_password":     {map[string]any{"Account": account, "Rules": rules}},
-		"account_totp":         {map[string]any{"Owed": false, "Pending": true, "TOTP": access.TOTPView{Enabled: true}}, map[string]any{"Owed": true, "Pending": false, "TOTP": access.TOTPView{}}},
+		"account_totp":         {map[string]any{"Owed": false, "Pending": true, "TOTP": access.TOTPView{Enabled: true, Serial: "T-1"}}, map[string]any{"Owed": true, "Pending": false, "TOTP": access.TOTPView{}}},
 		"account_totp_secret":  {map[string]any{"Secret": "ABCD EFGH", "URI": otpauth("otpauth://totp/a:b?secret=ABCDEFGH"), "QR": svg(`<svg viewBox="0 0 1 1"><path d="M0 0"/></svg>`), "ExpiresAt": at}},
 		"account_totp_confirm": {map[string]any{"Pending": true}, map[string]any{"Pending": false}},
 		"account_totp_delete":  {nil},
@@ -113,6 +119,21 @@ func shownPages() map[string][]any {
 			map[string]any{"DryRun": false, "Report": access.ImportReport{Rows: 2, Created: 1}, "Problems": []rowProblem{{2, "email", "missing", "Fill this in."}},
 				"Passwords": []importedPassword{{"<b>", "ABCD-EFGH-JKMN-PQRS"}}},
 			map[string]any{"DryRun": true, "Report": access.ImportReport{Rows: 2, Unchanged: 2}, "Problems": []rowProblem{}, "Passwords": []importedPassword{}},
+		},
+		"manage_tokens": {
+			map[string]any{"After": "token_deleted", "List": list[access.TokenView]{}},
+			map[string]any{"List": list[access.TokenView]{Next: &next, Items: []access.TokenView{
+				{Serial: "T-1", Digits: 6, Period: 60, Algorithm: "SHA1", AssignedTo: "y", Username: "<b>"}, {Serial: "T-2", Digits: 8, Period: 30, Algorithm: "SHA256"},
+			}}},
+		},
+		"manage_token_new":     {tokenForm.data},
+		"manage_token_created": {map[string]any{"Token": access.TokenView{Serial: "T-1"}}},
+		"manage_token_delete":  {map[string]any{"Token": access.TokenView{Serial: "T-1"}}, map[string]any{"Token": access.TokenView{Serial: "T-1", AssignedTo: "y"}}},
+		"manage_token_assign":  {map[string]any{"Operator": someone}, map[string]any{"Operator": waiting}},
+		"manage_tokens_import": {nil},
+		"manage_tokens_imported": {
+			map[string]any{"DryRun": false, "Report": access.ImportReport{Rows: 2, Created: 1}, "Problems": []rowProblem{{2, "serial", "missing", "Fill this in."}}},
+			map[string]any{"DryRun": true, "Report": access.ImportReport{Rows: 2, Unchanged: 2}, "Problems": []rowProblem{}},
 		},
 		"manage_operator_new":        {map[string]any{"Roles": roles}},
 		"manage_operator_created":    {shownOnce(someone, secret.New("ABCD-EFGH-JKMN-PQRS"), &at), shownOnce(someone, secret.Text{}, nil)},

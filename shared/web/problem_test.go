@@ -121,11 +121,11 @@ func TestProblemTellsWhatTheErrorHolds(t *testing.T) {
 // Whatever code or reason stands in the source has a text.
 func TestEveryReasonHasWords(t *testing.T) {
 	patterns := map[string]*regexp.Regexp{
-		"field.":            regexp.MustCompile(`(?:Code: |FieldError\{+[a-zA-Z"]+, |fieldError\([^"\n]*(?:"[a-zA-Z]*", )?|refuse\((?:[a-z.]+, )?)"([a-z_0-9]+)"`),
+		"field.":            regexp.MustCompile(`(?:Code: |FieldError\{+[a-zA-Z"]+, |fieldError\([^"\n]*(?:"[a-zA-Z]*", )?|refuse\((?:[a-z.]+, )?|wrong\("[a-z]+", )"([a-z_0-9]+)"`),
 		"problem.conflict.": regexp.MustCompile(`(?:Reason: |ConflictError\{)"([a-z_]+)"`),
 	}
 	var files []string
-	for _, dir := range []string{".", "../access"} {
+	for _, dir := range []string{".", "../access", "../csvfile", "../totp", "../totp/pskc"} {
 		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"postern/shared/access"
+)
+
+// tokenFlags say which hardware token a command is about.
+type tokenFlags struct{ account, serial string }
+
+func (f *tokenFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.account, "account", "", "Account ID")
+	cmd.Flags().StringVar(&f.serial, "serial", "", "serial number of the token")
+}
+
+// path checks what was typed, and gives the path of the account's tokens.
+func (f *tokenFlags) path(o *clientOptions) (string, error) {
+	path, err := accountPath(f.account)
+	if err != nil {
+		return "", err
+	}
+	if f.serial == "" {
+		return "", &exitError{exitUsage, errors.New("say which token, with --serial")}
+	}
+	return path + "/tokens", o.checkOutput()
+}
+
+// eachToken calls f with every token of an account, until it says that it has seen enough.
+func eachToken(ctx context.Context, o *clientOptions, path string, f func(access.TokenView) (enough bool)) error {
+	query := url.Values{"limit": {"200"}}
+	for {
+		var page access.TokenPage
+		if err := o.ask(ctx, "GET", path+"?"+query.Encode(), nil, &page); err != nil {
+			return err
+		}
+		for _, t := range page.Items {
+			if f(t) {
+				return nil
+			}
+		}
+		if page.Next == nil {
+			return nil
+		}
+		query.Set("cursor", *page.Next)
+	}
+}
+
+func printTokens(w io.Writer, output string, all []access.TokenView) error {
+	var rows [][]string
+	for _, t := range all {
+		rows = append(rows, []string{t.Serial, strconv.Itoa(t.Digits), strconv.Itoa(t.Period), string(t.Algorithm), t.AssignedTo})
+	}
+	return printRows(w, output, all, []string{"SERIAL", "DIGITS", "PERIOD", "ALGORITHM", "ASSIGNED TO"}, rows)
+}
