@@ -53,7 +53,6 @@ func TestBothDoorsRefuseAlike(t *testing.T) {
 		{"a filter's value", "GET", "/operators?state=asleep", nil, 400, "invalid_request", "state"},
 		{"a filter", "GET", "/operators?status=active", nil, 400, "invalid_request", "status"},
 		{"a filter twice", "GET", "/operators?state=active&state=disabled", nil, 400, "invalid_request", "state"},
-		{"a query that is no text", "GET", "/operators?query=%ff", nil, 400, "invalid_request", "query"},
 		{"a long query", "GET", "/operators?query=" + strings.Repeat("a", 300), nil, 400, "invalid_request", "query"},
 		{"a long query of notices", "GET", "/notices?query=" + strings.Repeat("a", 101), nil, 400, "invalid_request", "query"},
 		{"no time", "GET", "/notices?from=yesterday", nil, 400, "invalid_request", "from"},
@@ -68,8 +67,9 @@ func TestBothDoorsRefuseAlike(t *testing.T) {
 		{"nor one of them", "DELETE", "/notices/1", nil, 404, "not_found", ""},
 		{"nor changed", "PATCH", "/notices/1", map[string]any{"actor": "x"}, 404, "not_found", ""},
 	}
-	if !theirs { // sam local tidies paths up
-		rows = append(rows, asked{"another spelling of the path", "GET", "//operators", nil, 404, "not_found", ""},
+	if !theirs { // sam local tidies paths up, and what is no text
+		rows = append(rows, asked{"a query that is no text", "GET", "/operators?query=%ff", nil, 400, "invalid_request", "query"},
+			asked{"another spelling of the path", "GET", "//operators", nil, 404, "not_found", ""},
 			asked{"a letter encoded", "GET", "/%6fperators", nil, 404, "not_found", ""})
 	}
 	before := map[string]string{}
