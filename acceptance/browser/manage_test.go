@@ -71,6 +71,10 @@ func TestFindOperators(t *testing.T) {
 	b.signIn(p, "/account")
 	b.visit("/manage", 200)
 	b.look("manage", "")
+	// Whatever there is to manage is a step away from every page.
+	if lost := ask[[]string](b, `[...document.querySelectorAll("main .cards a")].map(a => a.pathname).filter(p => !document.querySelector("nav a[href$='" + p + "']"))`); len(lost) > 0 {
+		t.Errorf("no way from other pages to %v", lost)
+	}
 	b.follow("main a[href$='/manage/operators']", 200)
 	b.look("manage_operators", "")
 	if b.rows() != 50 {
@@ -357,8 +361,7 @@ func TestMailQueue(t *testing.T) {
 	p := operator(t, "administrator")
 	b := open(t)
 	b.signIn(p, "/account")
-	b.visit("/manage", 200)
-	b.follow("main a[href$='/manage/mail']", 200)
+	b.follow("nav a[href$='/manage/mail']", 200)
 	b.look("manage_mail", "")
 	if b.rows() == 0 {
 		t.Error("no mails")

@@ -17,8 +17,7 @@ func TestTokens(t *testing.T) {
 	bobs := "/manage/operators/" + who["items"].([]any)[0].(map[string]any)["operatorId"].(string)
 	b := open(t)
 	b.signIn(p, "/account")
-	b.visit("/manage", 200)
-	b.follow("main a[href$='/manage/tokens']", 200)
+	b.follow("nav a[href$='/manage/tokens']", 200)
 	b.look("manage_tokens", "empty")
 
 	b.follow("main a[href$='/manage/tokens/new']", 200)
