@@ -40,6 +40,7 @@ type operatorsImport struct {
 	rows   []csvfile.Row
 	done   []importedRow // those whose outcome is known, in the order of the file
 	resume resume
+	goesOn bool // it was begun by an earlier command, whose last answer may have been lost
 }
 
 // importedRow says what came of a row.
@@ -286,13 +287,13 @@ func (im *operatorsImport) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		code, err = exitInterrupted, errors.New("interrupted")
 	}
-	if im.dryRun || len(im.done) == 0 && refusedForGood(err) && im.giveUp() {
+	if im.dryRun || !im.goesOn && len(im.done) == 0 && refusedForGood(err) && im.giveUp() {
 		return &exitError{code, err}
 	}
 	return &exitError{code, fmt.Errorf("%w\n%d of %d rows are done; type the same command again to go on", err, len(im.done), len(im.rows))}
 }
 
-// refusedForGood reports whether nothing can have been done, and the same again would be refused again.
+// refusedForGood reports whether the request did nothing, and the same again would be refused again.
 func refusedForGood(err error) bool {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p.Status < 500

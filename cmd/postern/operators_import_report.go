@@ -66,7 +66,7 @@ func (im *operatorsImport) goOn(raw []byte) error {
 	if kept.Account != im.resume.Account || kept.File != im.resume.File {
 		return refuse("an import of another file, or into another account")
 	}
-	im.resume = kept
+	im.resume, im.goesOn = kept, true
 	report, err := os.ReadFile(im.report)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(report) == 0 {
 		return im.writeReport() // it was cut off in between
