@@ -27,7 +27,7 @@ type clientOptions struct {
 const (
 	// maxAnswer is how long an answer may be, in bytes.
 	maxAnswer = 32 << 20
-	// maxWait is how long an answer may take: API Gateway gives up after 29 seconds, one machine after 60.
+	// maxWait is how long an answer may take: API Gateway gives up after 29 seconds, an import on one machine after 45.
 	maxWait = 70 * time.Second
 )
 
