@@ -60,8 +60,11 @@ func (p *problem) Error() string {
 
 // hint says more than the service does of a refusal that has its reason on this side.
 func (p *problem) hint() string {
-	if p.Code == "forbidden" {
+	switch p.Code {
+	case "forbidden":
 		return "\n  Are these the credentials of that deployment, may they do this, and is the clock right? See postern doctor."
+	case "payload_too_large":
+		return "\n  Split the file: a deployment on AWS takes some 4.4 MB at a time."
 	}
 	return ""
 }
