@@ -38,7 +38,8 @@ type operatorsImport struct {
 	dryRun        bool
 
 	rows   []csvfile.Row
-	done   []importedRow // those whose outcome is known, in the order of the file
+	done   []importedRow  // those whose outcome is known, in the order of the file
+	made   map[string]int // rows of those who were created, by username
 	resume resume
 	goesOn bool // it was begun by an earlier command, whose last answer may have been lost
 }
@@ -166,7 +167,7 @@ func (im *operatorsImport) step(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		im.done = append(im.done, results...)
+		im.keep(results)
 	}
 	for len(im.done) < len(im.rows) && im.rows[len(im.done)].Err != nil { // what cannot be sent
 		r := im.rows[len(im.done)]
@@ -174,12 +175,29 @@ func (im *operatorsImport) step(ctx context.Context) error {
 		if r.Err.Column != "" {
 			message = r.Err.Column + ": " + message
 		}
-		im.done = append(im.done, importedRow{Row: r.Number, Result: "error", Message: message})
+		im.keep([]importedRow{{Row: r.Number, Result: "error", Message: message}})
 	}
 	if im.dryRun {
 		return nil
 	}
 	return im.writeReport()
+}
+
+// keep takes in what came of the next rows. Who stands in the file once more, in another request, is created for the service, as in a
+// repeat.
+func (im *operatorsImport) keep(results []importedRow) {
+	if im.made == nil {
+		im.made = map[string]int{}
+	}
+	for _, r := range results {
+		if first := im.made[r.Username]; r.Result == "created" && first > 0 {
+			r.Result, r.password = "error", ""
+			r.Message = "username: " + languages.For("en").Text("field.repeated", map[string]string{"row": strconv.Itoa(first)})
+		} else if r.Result == "created" {
+			im.made[r.Username] = r.Row
+		}
+		im.done = append(im.done, r)
+	}
 }
 
 // part makes a file of the next rows: as many as a request takes, up to one that cannot be sent.

@@ -82,7 +82,7 @@ func (im *operatorsImport) goOn(raw []byte) error {
 		if l.Err != nil || l.Cell("row") != strconv.Itoa(im.rows[i].Number) {
 			return refuse("a report that is not as it was written")
 		}
-		im.done = append(im.done, importedRow{im.rows[i].Number, l.Cell("username"), l.Cell("result"), l.Cell("message"), l.Cell("temporaryPassword")})
+		im.keep([]importedRow{{im.rows[i].Number, l.Cell("username"), l.Cell("result"), l.Cell("message"), l.Cell("temporaryPassword")}})
 	}
 	return nil
 }
