@@ -121,6 +121,23 @@ func TestImportCommand(t *testing.T) {
 	}
 }
 
+// Somebody who stands twice in a file is made once and told once, also if the rows are sent in two requests.
+func TestImportCommandOfTheSameTwice(t *testing.T) {
+	env := []string{"POSTERN_ENDPOINT=" + demo.URL}
+	account, name := newAccount(t), unused("twice")
+	content := operatorFile(name, 500)
+	first := operatorFile(name, 1)[len(operatorColumns):]
+	file := writeFile(t, append(content, first...))
+	out, said, code := postern(t, env, importCommand(account, file)...)
+	if code != 1 || !strings.Contains(said, "501 rows: 500 created, 0 there already, 1 wrong.") || !strings.Contains(out, "The same as in row 1.") {
+		t.Errorf("import: exit %d\n%s%s", code, out, said)
+	}
+	rows := reported(t, strings.TrimSuffix(file, ".csv")+"-report.csv")
+	if rows[0][2] != "created" || rows[0][4] == "" || rows[500][2] != "error" || rows[500][4] != "" {
+		t.Errorf("report: %v, %v", rows[0], rows[500])
+	}
+}
+
 // relay stands between the command line and the service. At the nth import that is asked for it lets the service do it, and then does
 // something else than to give its answer.
 func relay(t *testing.T, nth int64, instead func(w http.ResponseWriter, r *http.Request)) string {

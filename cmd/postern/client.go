@@ -27,7 +27,7 @@ type clientOptions struct {
 const (
 	// maxAnswer is how long an answer may be, in bytes.
 	maxAnswer = 32 << 20
-	// maxWait is how long an answer may take: API Gateway gives up after 29 seconds, one machine after 60.
+	// maxWait is how long an answer may take: API Gateway gives up after 29 seconds, an import on one machine after 45.
 	maxWait = 70 * time.Second
 )
 
@@ -60,8 +60,11 @@ func (p *problem) Error() string {
 
 // hint says more than the service does of a refusal that has its reason on this side.
 func (p *problem) hint() string {
-	if p.Code == "forbidden" {
+	switch p.Code {
+	case "forbidden":
 		return "\n  Are these the credentials of that deployment, may they do this, and is the clock right? See postern doctor."
+	case "payload_too_large":
+		return "\n  Split the file: a deployment on AWS takes some 4.4 MB at a time."
 	}
 	return ""
 }

@@ -38,8 +38,10 @@ type operatorsImport struct {
 	dryRun        bool
 
 	rows   []csvfile.Row
-	done   []importedRow // those whose outcome is known, in the order of the file
+	done   []importedRow  // those whose outcome is known, in the order of the file
+	made   map[string]int // rows of those who were created, by username
 	resume resume
+	goesOn bool // it was begun by an earlier command, whose last answer may have been lost
 }
 
 // importedRow says what came of a row.
@@ -165,7 +167,7 @@ func (im *operatorsImport) step(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		im.done = append(im.done, results...)
+		im.keep(results)
 	}
 	for len(im.done) < len(im.rows) && im.rows[len(im.done)].Err != nil { // what cannot be sent
 		r := im.rows[len(im.done)]
@@ -173,12 +175,29 @@ func (im *operatorsImport) step(ctx context.Context) error {
 		if r.Err.Column != "" {
 			message = r.Err.Column + ": " + message
 		}
-		im.done = append(im.done, importedRow{Row: r.Number, Result: "error", Message: message})
+		im.keep([]importedRow{{Row: r.Number, Result: "error", Message: message}})
 	}
 	if im.dryRun {
 		return nil
 	}
 	return im.writeReport()
+}
+
+// keep takes in what came of the next rows. Who stands in the file once more, in another request, is created for the service, as in a
+// repeat.
+func (im *operatorsImport) keep(results []importedRow) {
+	if im.made == nil {
+		im.made = map[string]int{}
+	}
+	for _, r := range results {
+		if first := im.made[r.Username]; r.Result == "created" && first > 0 {
+			r.Result, r.password = "error", ""
+			r.Message = "username: " + languages.For("en").Text("field.repeated", map[string]string{"row": strconv.Itoa(first)})
+		} else if r.Result == "created" {
+			im.made[r.Username] = r.Row
+		}
+		im.done = append(im.done, r)
+	}
 }
 
 // part makes a file of the next rows: as many as a request takes, up to one that cannot be sent.
@@ -286,13 +305,13 @@ func (im *operatorsImport) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		code, err = exitInterrupted, errors.New("interrupted")
 	}
-	if im.dryRun || len(im.done) == 0 && refusedForGood(err) && im.giveUp() {
+	if im.dryRun || !im.goesOn && len(im.done) == 0 && refusedForGood(err) && im.giveUp() {
 		return &exitError{code, err}
 	}
 	return &exitError{code, fmt.Errorf("%w\n%d of %d rows are done; type the same command again to go on", err, len(im.done), len(im.rows))}
 }
 
-// refusedForGood reports whether nothing can have been done, and the same again would be refused again.
+// refusedForGood reports whether the request did nothing, and the same again would be refused again.
 func refusedForGood(err error) bool {
 	if p, ok := errors.AsType[*problem](err); ok {
 		return p.Status < 500

@@ -66,7 +66,7 @@ func (im *operatorsImport) goOn(raw []byte) error {
 	if kept.Account != im.resume.Account || kept.File != im.resume.File {
 		return refuse("an import of another file, or into another account")
 	}
-	im.resume = kept
+	im.resume, im.goesOn = kept, true
 	report, err := os.ReadFile(im.report)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(report) == 0 {
 		return im.writeReport() // it was cut off in between
@@ -82,7 +82,7 @@ func (im *operatorsImport) goOn(raw []byte) error {
 		if l.Err != nil || l.Cell("row") != strconv.Itoa(im.rows[i].Number) {
 			return refuse("a report that is not as it was written")
 		}
-		im.done = append(im.done, importedRow{im.rows[i].Number, l.Cell("username"), l.Cell("result"), l.Cell("message"), l.Cell("temporaryPassword")})
+		im.keep([]importedRow{{im.rows[i].Number, l.Cell("username"), l.Cell("result"), l.Cell("message"), l.Cell("temporaryPassword")}})
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func (s *Service) ImportOperators(ctx context.Context, by Actor, accountID strin
 			break
 		}
 		results, err := im.batch(ctx, batch)
-		if err != nil && (done.Created == 0 || ctx.Err() != nil) {
+		if err != nil && done.Created == 0 {
 			return none, err
 		}
 		if err != nil { // what was made before must be told: it has passwords that are shown this once

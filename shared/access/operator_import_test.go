@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"postern/shared/access"
@@ -344,6 +345,27 @@ func TestImportStopsInTime(t *testing.T) {
 	if rest.Unchanged != done.Created || rest.Created != 100-done.Created || len(rest.Errors) != 0 {
 		t.Errorf("the rest: %+v, after %+v", rest.ImportReport, done.ImportReport)
 	}
+}
+
+// An import whose time is over while it commits tells what it made until then: whoever asked waits for it still.
+func TestImportTellsWhatItMadeWhenItsTimeIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := accesstest.New(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 45*time.Second)
+		defer cancel()
+		commits := 0
+		p.Faults.Before(func(label string) {
+			if strings.HasPrefix(label, "store.Commit") {
+				if commits++; commits == 2 {
+					time.Sleep(50 * time.Second)
+				}
+			}
+		})
+		done, err := p.Service.ImportOperators(ctx, access.System, accesstest.Account, access.ImportOperators{File: people(40)})
+		if err != nil || done.Created != 16 || len(done.TemporaryPasswords) != 16 || len(done.Errors) != 1 || done.Errors[0].Code != "not_reached" || done.Errors[0].Row != 17 {
+			t.Errorf("import: %+v, %d passwords, %v", done.ImportReport, len(done.TemporaryPasswords), err)
+		}
+	})
 }
 
 // When the store fails in the middle, what was made until then is told, and nothing half is left.

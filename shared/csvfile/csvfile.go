@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// maxCells is how many cells a line may seem to have. It is far more than any format here has columns, and keeps a file of
-// nothing but commas from taking a hundred times its size in memory.
+// maxCells is how many cells a line, or a row of several lines, may seem to have. It is far more than any format here has columns, and
+// keeps a file of nothing but commas from taking a hundred times its size in memory.
 const maxCells = 100
 
 // Format says what a kind of file holds.
@@ -107,7 +107,7 @@ func (f Format) Read(content []byte) ([]Row, error) {
 	}
 }
 
-// separator finds what stands between the cells. It refuses lines with too many of them before they are read.
+// separator finds what stands between the cells. It refuses lines and rows with too many of them before they are read.
 func separator(content []byte) (rune, error) {
 	best, most := byte(','), 0
 	first, _, _ := bytes.Cut(bytes.TrimLeft(content, "\r\n"), []byte("\n"))
@@ -116,20 +116,34 @@ func separator(content []byte) (rune, error) {
 			best, most = c, n
 		}
 	}
-	line := 0
+	line, begin, cells, quotes := 0, 0, 0, 0
 	for l := range bytes.Lines(content) {
-		if line++; bytes.Count(l, []byte{best}) >= maxCells {
+		line++
+		if quotes%2 == 0 { // else it goes on with a cell in quotes, and belongs to the row before
+			begin, cells = line, 0
+		}
+		n := bytes.Count(l, []byte{best})
+		if cells += n; n >= maxCells {
 			return 0, &Error{Code: "csv_too_wide", Params: map[string]string{"line": strconv.Itoa(line)}}
 		}
+		if cells >= maxCells {
+			return 0, malformed(begin)
+		}
+		quotes += bytes.Count(l, []byte{'"'})
 	}
 	return rune(best), nil
 }
 
 func unreadable(err error) error {
 	if parse, ok := errors.AsType[*csv.ParseError](err); ok {
-		return &Error{Code: "csv_malformed", Params: map[string]string{"line": strconv.Itoa(parse.Line)}}
+		return malformed(parse.StartLine)
 	}
 	return &Error{Code: "csv_empty"} // reading memory ends in nothing else
+}
+
+// malformed is about the row that begins in a line: where a quotation mark is missing, the reader may have gone on far beyond it.
+func malformed(line int) error {
+	return &Error{Code: "csv_malformed", Params: map[string]string{"line": strconv.Itoa(line)}}
 }
 
 // header gives the name of each column of a file, from its first line.

@@ -93,6 +93,8 @@ func TestWrongFiles(t *testing.T) {
 		"stray quote":       {"name,givenName\na\"b,c\n", "csv_malformed"},
 		"a million columns": {"name,givenName" + strings.Repeat(",", 1_000_000), "csv_too_wide"},
 		"a million cells":   {"name,givenName\n" + strings.Repeat(",", 1_000_000), "csv_too_wide"},
+		"a long header":     {"name,givenName" + strings.Repeat(strings.Repeat(",", 90)+"\"\n\"", 10_000) + "\n", "csv_malformed"},
+		"a long row":        {"name,givenName\n" + strings.Repeat(strings.Repeat(",", 90)+"\"\n\"", 10_000) + "\n", "csv_malformed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rows, err := people.Read([]byte(c.content))
@@ -184,4 +186,19 @@ func cellsOf(rows []Row) (all []map[string]string) {
 		all = append(all, r.cells)
 	}
 	return all
+}
+
+// A quotation mark that is missing is told where its row begins, however far the reader went to look for it.
+func TestMissingQuoteIsToldWhereItIs(t *testing.T) {
+	for name, content := range map[string]string{
+		"to the end":       "name,givenName\na,b\n\"c,d\ne,f\ng,h\n",
+		"to the next":      "name,givenName\na,b\n\"c,d\ne,f\n\"g\",h\n",
+		"of a stray one":   "name,givenName\na,b\nc\",d\ne,f\n" + strings.Repeat("g,h\n", 200),
+		"for a long while": "name,givenName\na,b\n\"c,d\n" + strings.Repeat("e,f\n", 200),
+	} {
+		_, err := people.Read([]byte(content))
+		if e, ok := errors.AsType[*Error](err); !ok || e.Code != "csv_malformed" || e.Params["line"] != "3" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }

@@ -51,7 +51,7 @@ func inspectStore(path string) (f Finding, used bool) {
 		f.Odd, f.Found, f.Do = true, "there is none yet", "make the first account with postern init"
 		return f, false
 	}
-	st, err := bolt.Open(path)
+	st, err := bolt.OpenToRead(path)
 	if errors.Is(err, bolt.ErrLocked) {
 		f.Found = "in use by a server that runs"
 		return f, true

@@ -82,7 +82,8 @@ const (
 	housekeepEvery   = time.Minute
 	housekeepAtOnce  = 1000
 	headerTimeout    = 10 * time.Second
-	requestTimeout   = 60 * time.Second
+	requestTimeout   = 60 * time.Second // until a request is read
+	answerTimeout    = 15 * time.Second // until its answer is written
 	shutdownPatience = 20 * time.Second
 )
 
@@ -251,7 +252,7 @@ func (s *Server) build(ctx context.Context) error {
 		Handler:           s.handler(v),
 		ReadHeaderTimeout: headerTimeout,
 		ReadTimeout:       requestTimeout,
-		WriteTimeout:      requestTimeout,
+		WriteTimeout:      requestTimeout + web.ImportTime + answerTimeout, // counted from the request's header
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(c.Log.Handler(), slog.LevelWarn),

@@ -11,9 +11,9 @@ import (
 	"postern/shared/access"
 )
 
-// importTime is how long an import may take where nothing else ends a request before: on one machine, whose server gives up after a
-// minute, the upload included. Functions on AWS have 29 seconds.
-const importTime = 45 * time.Second
+// ImportTime is how long an import may take once its file is there, where nothing else ends a request before: on one machine. Functions
+// on AWS have 29 seconds.
+const ImportTime = 45 * time.Second
 
 // importRoutes gives the routes of the import and the export of operators, under at.
 func importRoutes(at string) []Route {
@@ -39,7 +39,7 @@ func importOperators(q *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	ctx, cancel := context.WithTimeout(q.Context(), importTime)
+	ctx, cancel := context.WithTimeout(q.Context(), ImportTime)
 	defer cancel()
 	dryRun := q.query.bool("dryRun") || q.body.bool("dryRun")
 	done, err := q.s.Service.ImportOperators(ctx, q.actor, q.accountID, access.ImportOperators{File: q.file.Content, Key: key, DryRun: dryRun})

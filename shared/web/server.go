@@ -300,12 +300,19 @@ func (s *server) run(q *request, methods map[string]*Route) (reply, error) {
 
 	var body []byte
 	var form bool
+	var refused error // who asks may not; it is told in its turn
 	if q.Method != http.MethodGet && q.Method != http.MethodHead {
 		if err := s.cross.Check(q.Request); err != nil {
 			return reply{}, errCrossOrigin
 		}
+		read := readBody
+		if q.route.Upload != nil { // files are long: those of who may not send one are counted, and not kept
+			if refused = s.authorize(q); refused != nil {
+				read = skipBody
+			}
+		}
 		var err error
-		if body, err = readBody(q.Body, q.route.Upload.limit(q.Header)); err != nil {
+		if body, err = read(q.Body, q.route.Upload.limit(q.Header)); err != nil {
 			return reply{}, err
 		}
 		if q.route.Upload != nil {
@@ -317,8 +324,11 @@ func (s *server) run(q *request, methods map[string]*Route) (reply, error) {
 			return reply{}, err
 		}
 	}
-	if err := s.authorize(q); err != nil {
-		return reply{}, err
+	if q.route.Upload == nil {
+		refused = s.authorize(q)
+	}
+	if refused != nil {
+		return reply{}, refused
 	}
 	q.authorized = true
 	var bad, badBody []access.FieldError
@@ -359,6 +369,18 @@ func readBody(body io.Reader, limit int64) ([]byte, error) {
 		return nil, errTooLarge
 	}
 	return b, nil
+}
+
+// skipBody is readBody for a body that nobody wants.
+func skipBody(body io.Reader, limit int64) ([]byte, error) {
+	n, err := io.Copy(io.Discard, io.LimitReader(body, limit+1))
+	if err != nil {
+		return nil, malformed()
+	}
+	if n > limit {
+		return nil, errTooLarge
+	}
+	return nil, nil
 }
 
 // mediaType reports whether a body is a form; if not, it is JSON. A request without a body needs no type.

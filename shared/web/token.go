@@ -89,7 +89,7 @@ func importTokens(q *request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	ctx, cancel := context.WithTimeout(q.Context(), importTime)
+	ctx, cancel := context.WithTimeout(q.Context(), ImportTime)
 	defer cancel()
 	c := access.ImportTokens{
 		Content: q.file.Content, Type: q.file.Type, Key: key, DryRun: q.query.bool("dryRun") || q.body.bool("dryRun"),

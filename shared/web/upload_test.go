@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io"
 	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
 	"net/textproto"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -108,3 +111,46 @@ func FuzzUpload(f *testing.F) {
 		}
 	})
 }
+
+// Who may not send a file gets as much of our memory as for any other request, and the answers of details 40 in their order.
+func TestUploadsOfStrangersAreNotKept(t *testing.T) {
+	c := config()
+	c.Principal = func(*http.Request) (string, bool) { return "", false }
+	file := &Upload{Types: []string{"text/csv"}}
+	h := Handler(c, Function{"uploads", []Route{
+		{Method: "POST", Pattern: "/manage/file", Who: Administrator, Page: true, Upload: file, handle: func(*request) (reply, error) { return reply{}, nil }},
+		{Method: "POST", Pattern: "/admin/file", Who: IAM, Upload: file, handle: func(*request) (reply, error) { return reply{}, nil }},
+	}})
+	for _, c := range []struct {
+		path, contentType string
+		long              int64
+		status            int
+	}{
+		{"/manage/file", "text/csv", MaxFile, 401},
+		{"/manage/file", "text/plain", MaxFile, 415},
+		{"/manage/file", "text/csv", MaxFile + 1, 413},
+		{"/manage/file", "text/plain", MaxFile + 1, 413},
+		{"/admin/file", "text/csv", MaxFile, 403},
+		{"/admin/file", "text/csv", MaxFile + 1, 413},
+	} {
+		r := httptest.NewRequest("POST", c.path, io.LimitReader(endless{}, c.long))
+		r.Header.Set("Content-Type", c.contentType)
+		r.Header.Set("Accept", "application/json")
+		w := httptest.NewRecorder()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		h.ServeHTTP(w, r)
+		runtime.ReadMemStats(&after)
+		if w.Code != c.status {
+			t.Errorf("%d bytes of %s to %s: %d, want %d", c.long, c.contentType, c.path, w.Code, c.status)
+		}
+		if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+			t.Errorf("%d bytes of %s to %s took %d bytes of memory", c.long, c.contentType, c.path, took)
+		}
+	}
+}
+
+// endless is a body that does not end.
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { clear(b); return len(b), nil }

@@ -38,14 +38,9 @@ var _ store.Store = (*Store)(nil)
 // Open opens the file at path, and makes it (mode 0600) if it is not there. ErrLocked if another process has it open, after
 // half a second.
 func Open(path string) (*Store, error) {
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true,
-	})
-	if errors.Is(err, berrors.ErrTimeout) {
-		return nil, ErrLocked
-	}
+	db, err := open(path, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, NoFreelistSync: true})
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, t := range store.Tables() {
@@ -61,9 +56,33 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare %s: %w", path, err), db.Close())
 	}
+	return newStore(db), nil
+}
+
+// OpenToRead opens the file at path, which must be there, and changes nothing in it: writing fails. ErrLocked as for [Open].
+func OpenToRead(path string) (*Store, error) {
+	db, err := open(path, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	return newStore(db), nil
+}
+
+func open(path string, o *bbolt.Options) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, 0o600, o)
+	if errors.Is(err, berrors.ErrTimeout) {
+		return nil, ErrLocked
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return db, nil
+}
+
+func newStore(db *bbolt.DB) *Store {
 	s := &Store{db: db}
 	s.idle = sync.NewCond(&s.mu)
-	return s, nil
+	return s
 }
 
 // Close waits for what is being read and written and closes the file. What comes later fails with store.ErrUnavailable.
