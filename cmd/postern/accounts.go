@@ -34,18 +34,11 @@ func newAccountsList(o *clientOptions) *cobra.Command {
 			if err := o.checkOutput(); err != nil {
 				return err
 			}
-			all := []access.AccountSummary{}
-			for query := (url.Values{"limit": {"200"}}); ; {
-				var page access.AccountPage
-				if err := o.ask(cmd.Context(), "GET", "/admin/accounts?"+query.Encode(), nil, &page); err != nil {
-					return err
-				}
-				all = append(all, page.Items...)
-				if page.Next == nil {
-					return printAccounts(cmd, o, all...)
-				}
-				query.Set("cursor", *page.Next)
+			all, err := allItems[access.AccountSummary](cmd.Context(), o, "/admin/accounts", nil)
+			if err != nil {
+				return err
 			}
+			return printAccounts(cmd, o, all...)
 		},
 	}
 }

@@ -32,21 +32,13 @@ func newMailList(o *clientOptions) *cobra.Command {
 			if err := o.checkOutput(); err != nil {
 				return err
 			}
-			all := []access.QueuedMail{}
-			query := url.Values{"limit": {"200"}}
+			query := url.Values{}
 			if status != "" {
 				query.Set("status", status)
 			}
-			for {
-				var page access.MailPage
-				if err := o.ask(cmd.Context(), "GET", path+"?"+query.Encode(), nil, &page); err != nil {
-					return err
-				}
-				all = append(all, page.Items...)
-				if page.Next == nil {
-					break
-				}
-				query.Set("cursor", *page.Next)
+			all, err := allItems[access.QueuedMail](cmd.Context(), o, path, query)
+			if err != nil {
+				return err
 			}
 			return printMail(cmd, o, all, all)
 		},

@@ -35,23 +35,15 @@ func newNoticesList(o *clientOptions) *cobra.Command {
 			if err := o.checkOutput(); err != nil {
 				return err
 			}
-			all := []access.NoticeView{}
-			query := url.Values{"limit": {"200"}}
+			query := url.Values{}
 			for name, v := range map[string]string{"type": kind, "operatorId": operatorID, "from": from, "to": to, "query": search} {
 				if v != "" {
 					query.Set(name, v)
 				}
 			}
-			for {
-				var page access.NoticePage
-				if err := o.ask(cmd.Context(), "GET", path+"?"+query.Encode(), nil, &page); err != nil {
-					return err
-				}
-				all = append(all, page.Items...)
-				if page.Next == nil {
-					break
-				}
-				query.Set("cursor", *page.Next)
+			all, err := allItems[access.NoticeView](cmd.Context(), o, path, query)
+			if err != nil {
+				return err
 			}
 			return printNotices(cmd.OutOrStdout(), o.output, all)
 		},

@@ -282,21 +282,9 @@ func newOperatorsSessions(o *clientOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := []access.SessionInfo{}
-			query := url.Values{"limit": {"200"}}
-			for {
-				var page struct {
-					Items []access.SessionInfo `json:"items"`
-					Next  *string              `json:"next"`
-				}
-				if err := o.ask(cmd.Context(), "GET", path+"/sessions?"+query.Encode(), nil, &page); err != nil {
-					return err
-				}
-				all = append(all, page.Items...)
-				if page.Next == nil {
-					break
-				}
-				query.Set("cursor", *page.Next)
+			all, err := allItems[access.SessionInfo](cmd.Context(), o, path+"/sessions", nil)
+			if err != nil {
+				return err
 			}
 			var rows [][]string
 			for _, s := range all {

@@ -25,19 +25,9 @@ func newOperatorsList(o *clientOptions) *cobra.Command {
 			if err := o.checkOutput(); err != nil {
 				return err
 			}
-			all := []access.OperatorView{}
-			query := filterQuery(filter)
-			query.Set("limit", "200")
-			for {
-				var page access.OperatorPage
-				if err := o.ask(cmd.Context(), "GET", path+"?"+query.Encode(), nil, &page); err != nil {
-					return err
-				}
-				all = append(all, page.Items...)
-				if page.Next == nil {
-					break
-				}
-				query.Set("cursor", *page.Next)
+			all, err := allItems[access.OperatorView](cmd.Context(), o, path, filterQuery(filter))
+			if err != nil {
+				return err
 			}
 			return printOperators(cmd.OutOrStdout(), o.output, all)
 		},

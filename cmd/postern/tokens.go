@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
-	"net/url"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -30,26 +28,6 @@ func (f *tokenFlags) path(o *clientOptions) (string, error) {
 		return "", &exitError{exitUsage, errors.New("say which token, with --serial")}
 	}
 	return path + "/tokens", o.checkOutput()
-}
-
-// eachToken calls f with every token of an account, until it says that it has seen enough.
-func eachToken(ctx context.Context, o *clientOptions, path string, f func(access.TokenView) (enough bool)) error {
-	query := url.Values{"limit": {"200"}}
-	for {
-		var page access.TokenPage
-		if err := o.ask(ctx, "GET", path+"?"+query.Encode(), nil, &page); err != nil {
-			return err
-		}
-		for _, t := range page.Items {
-			if f(t) {
-				return nil
-			}
-		}
-		if page.Next == nil {
-			return nil
-		}
-		query.Set("cursor", *page.Next)
-	}
 }
 
 func printTokens(w io.Writer, output string, all []access.TokenView) error {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/spf13/cobra"
 
 	"postern/shared/access"
@@ -22,17 +24,11 @@ func newTokensList(o *clientOptions) *cobra.Command {
 			if err := o.checkOutput(); err != nil {
 				return err
 			}
-			all := []access.TokenView{}
-			err = eachToken(cmd.Context(), o, path+"/tokens", func(t access.TokenView) bool {
-				if !free || t.AssignedTo == "" {
-					all = append(all, t)
-				}
-				return false
-			})
+			all, err := allItems[access.TokenView](cmd.Context(), o, path+"/tokens", nil)
 			if err != nil {
 				return err
 			}
-			return printTokens(cmd.OutOrStdout(), o.output, all)
+			return printTokens(cmd.OutOrStdout(), o.output, slices.DeleteFunc(all, func(t access.TokenView) bool { return free && t.AssignedTo != "" }))
 		},
 	}
 	cmd.Flags().StringVar(&account, "account", "", "Account ID")

@@ -25,15 +25,18 @@ token can be assigned again, or deleted.`,
 				return err
 			}
 			var found access.TokenView
-			err = eachToken(cmd.Context(), o, path, func(t access.TokenView) bool {
+			for t, err := range items[access.TokenView](cmd.Context(), o, path, nil) {
+				if err != nil {
+					return err
+				}
 				if t.Serial == f.serial {
 					found = t
 				}
-				return t.Serial >= f.serial // they come in order
-			})
+				if t.Serial >= f.serial { // they come in order
+					break
+				}
+			}
 			switch {
-			case err != nil:
-				return err
 			case found.Serial == "":
 				return &exitError{exitRefused, fmt.Errorf("there is no token %s", f.serial)}
 			case found.AssignedTo == "":
