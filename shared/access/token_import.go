@@ -30,7 +30,8 @@ type ImportTokens struct {
 }
 
 // ImportTokens puts the hardware tokens of a file into an account (behaviour 6.5). Each row is on its own. A token that is there
-// already just so is left as it is, so that a file may be imported again, also after an import that was cut off.
+// already just so is left as it is, so that a file may be imported again, also after an import that was cut off. It stops in time before
+// the deadline of ctx: the first row that was not reached is reported then.
 //
 // [InputError] about "file" or "key": the file as a whole cannot be used, nothing was done. ErrImportTooLong. ErrNotFound: no such
 // account.
@@ -119,11 +120,20 @@ const (
 
 // importSeeds makes tokens of seeds, many in a commit, and counts in r what became of them.
 func (s *Service) importSeeds(ctx context.Context, by Actor, accountID string, seeds []totp.Seed, dryRun bool, r *ImportReport) error {
-	var mu sync.Mutex // of r
+	var mu sync.Mutex // of r and stopped
+	stopped := 0      // the first row that was not reached; 0: none
 	importers := make([]func() error, tokenImporters)
 	for i := range importers {
 		importers[i] = func() error {
 			for from := i * tokensAtOnce; from < len(seeds); from += tokenImporters * tokensAtOnce {
+				if closing(ctx) {
+					mu.Lock()
+					defer mu.Unlock()
+					if row := seeds[from].Row; stopped == 0 || row < stopped {
+						stopped = row
+					}
+					return nil
+				}
 				part, err := s.importPart(ctx, by, accountID, seeds[from:min(from+tokensAtOnce, len(seeds))], dryRun)
 				if err != nil {
 					return err
@@ -137,7 +147,11 @@ func (s *Service) importSeeds(ctx context.Context, by Actor, accountID string, s
 			return nil
 		}
 	}
-	return parallel(importers...)
+	err := parallel(importers...)
+	if stopped > 0 {
+		r.wrong(stopped, FieldError{Code: "not_reached"})
+	}
+	return err
 }
 
 // importPart makes tokens of at most tokensAtOnce seeds in one commit.

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -479,6 +480,25 @@ func TestImportTokens(t *testing.T) {
 		t.Errorf("notices of SN-00077: %+v, %v", other, err)
 	}
 	sound(p)
+}
+
+// Without time for all of it an import tells how far it came, and the same file goes on there.
+func TestImportTokensInTime(t *testing.T) {
+	p := accesstest.New(t)
+	load := func(ctx context.Context) access.ImportReport {
+		t.Helper()
+		r, err := p.Service.ImportTokens(ctx, access.System, accesstest.Account, access.ImportTokens{Content: tokensCSV(300)})
+		must(p, err)
+		return r
+	}
+	soon, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	if r := load(soon); r.Created != 0 || len(r.Errors) != 1 || r.Errors[0].Code != "not_reached" || r.Errors[0].Row != 1 {
+		t.Errorf("with a second left: %+v", r)
+	}
+	if r := load(t.Context()); r.Created != 300 || len(r.Errors) != 0 {
+		t.Errorf("again: %+v", r)
+	}
 }
 
 func TestImportTokensRefusesTheFile(t *testing.T) {
