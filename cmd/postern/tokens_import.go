@@ -12,10 +12,8 @@ import (
 
 	"postern/shared/access"
 	"postern/shared/totp/pskc"
+	"postern/shared/web"
 )
-
-// maxTokenFile is how long a file of tokens may be, in bytes: what the service takes (api.md: payload_too_large).
-const maxTokenFile = 5 << 20
 
 // tokensImport is one import of hardware tokens.
 type tokensImport struct {
@@ -90,13 +88,13 @@ func (im *tokensImport) read(in io.Reader) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	content, err := io.ReadAll(io.LimitReader(in, maxTokenFile+1))
+	content, err := io.ReadAll(io.LimitReader(in, web.MaxFile+1))
 	switch {
 	case err != nil:
 		return nil, &exitError{exitUsage, fmt.Errorf("--file: %w", err)}
 	case len(content) == 0:
 		return nil, &exitError{exitUsage, errors.New("--file: it is empty")}
-	case len(content) > maxTokenFile:
+	case len(content) > web.MaxFile:
 		return nil, &exitError{exitUsage, errors.New("--file: more than 5 MiB; split the file")}
 	}
 	return content, nil

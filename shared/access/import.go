@@ -26,20 +26,6 @@ type RowError struct {
 	FieldError
 }
 
-// refuse reports what is wrong with a row. Whatever else went wrong is the caller's, and returned.
-func (r *ImportReport) refuse(row int, err error) error {
-	var fields []FieldError
-	if e, ok := errors.AsType[*InputError](err); ok {
-		fields = e.Fields
-	} else if e, ok := errors.AsType[*ConflictError](err); ok {
-		fields = []FieldError{{Field: e.Field, Code: e.Reason}}
-	} else {
-		return err
-	}
-	r.wrong(row, fields...)
-	return nil
-}
-
 // wrong reports what is wrong with a row, if anything.
 func (r *ImportReport) wrong(row int, bad ...FieldError) {
 	for _, f := range bad {
@@ -67,9 +53,4 @@ func fileRefused(err error) error {
 		return ErrImportTooLong
 	}
 	return err
-}
-
-// rowRefused makes a refusal of what is wrong with the form of one row.
-func rowRefused(e *csvfile.Error) error {
-	return &InputError{[]FieldError{{e.Column, e.Code, e.Params}}}
 }

@@ -351,20 +351,18 @@ func readOperators(file []byte) ([]*operatorRow, ImportReport, error) {
 	firsts := map[string]int{} // rows by the names in them
 	var good []*operatorRow
 	for _, l := range lines {
-		r, err := readOperator(l, firsts)
-		if err == nil {
+		r, bad := readOperator(l, firsts)
+		if report.wrong(l.Number, bad...); len(bad) == 0 {
 			good = append(good, r)
-		} else if err := report.refuse(l.Number, err); err != nil {
-			return nil, ImportReport{}, err
 		}
 	}
 	return good, report, nil
 }
 
-// readOperator gives what stands in a row. [InputError].
-func readOperator(l csvfile.Row, firsts map[string]int) (*operatorRow, error) {
-	if l.Err != nil {
-		return nil, rowRefused(l.Err)
+// readOperator gives what stands in a row, and what is wrong with it.
+func readOperator(l csvfile.Row, firsts map[string]int) (*operatorRow, []FieldError) {
+	if e := l.Err; e != nil {
+		return nil, []FieldError{{e.Column, e.Code, e.Params}}
 	}
 	r := &operatorRow{
 		CreateOperator: CreateOperator{
@@ -373,10 +371,7 @@ func readOperator(l csvfile.Row, firsts map[string]int) (*operatorRow, error) {
 		},
 		number: l.Number, hash: secret.New(l.Cell("passwordHash")),
 	}
-	if bad := append(r.check(), r.repeated(firsts)...); len(bad) > 0 {
-		return nil, &InputError{bad}
-	}
-	return r, nil
+	return r, append(r.check(), r.repeated(firsts)...)
 }
 
 // repeated says which of a row's names stand in an earlier row too, and remembers those that do not.

@@ -64,7 +64,6 @@ type TokenView struct {
 	Period     int            `json:"period"` // seconds
 	Algorithm  totp.Algorithm `json:"algorithm"`
 	AssignedTo string         `json:"assignedTo,omitempty"` // operatorId
-	Username   string         `json:"-"`                    // of whom it is assigned to, for the page
 }
 
 func (t *hardwareToken) view() TokenView {

@@ -54,28 +54,7 @@ func (s *Service) ListTokens(ctx context.Context, accountID string, limit int, c
 		}
 		found.Next = &next
 	}
-	return found, s.nameHolders(ctx, accountID, found.Items)
-}
-
-// nameHolders fills in the usernames of those who hold the tokens.
-func (s *Service) nameHolders(ctx context.Context, accountID string, tokens []TokenView) error {
-	holders := map[string]*operator{}
-	var load []record
-	for _, t := range tokens {
-		if t.AssignedTo != "" && holders[t.AssignedTo] == nil {
-			holders[t.AssignedTo] = &operator{AccountID: accountID, ID: t.AssignedTo}
-			load = append(load, holders[t.AssignedTo])
-		}
-	}
-	if err := s.getAll(ctx, load); err != nil {
-		return fmt.Errorf("load holders of hardware tokens: %w", err)
-	}
-	for i := range tokens {
-		if o := holders[tokens[i].AssignedTo]; o != nil {
-			tokens[i].Username = o.Username
-		}
-	}
-	return nil
+	return found, nil
 }
 
 // GetToken gives one hardware token. ErrNotFound.
@@ -90,7 +69,5 @@ func (s *Service) GetToken(ctx context.Context, accountID, serial string) (Token
 	if !t.exists() {
 		return TokenView{}, ErrNotFound
 	}
-	one := []TokenView{t.view()}
-	err := s.nameHolders(ctx, accountID, one)
-	return one[0], err
+	return t.view(), nil
 }

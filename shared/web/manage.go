@@ -48,7 +48,7 @@ func administration(at string) []Route {
 	policyQuery := []Field{{Name: "enforce", Type: Text, OneOf: []string{"next_login"}, Max: 32}}
 	// Not slices.Concat: its type parameter lets the linker believe that templates may reach a Route, and from there every use case.
 	return append(append(importRoutes(at), tokenRoutes(at)...), []Route{
-		{Method: http.MethodGet, Pattern: at + "/operators", handle: listOperators, Query: operatorFilters},
+		{Method: http.MethodGet, Pattern: at + "/operators", handle: listOperators, Query: operatorsQuery},
 		{Method: http.MethodPost, Pattern: at + "/operators", handle: createOperator, form: newOperatorForm, Body: []Field{
 			{Name: "username", Type: Text, Required: true, Max: maxName},
 			{Name: "email", Type: Text, Required: true, Max: maxLogin},
@@ -128,14 +128,16 @@ func manageHome(q *request) (reply, error) {
 
 // ---- operators
 
-var operatorFilters = append([]Field{
+// operatorFilters are the filters of the list and of the export, whose link on the page keeps them.
+var operatorFilters = []Field{
 	{Name: "query", Type: Text, Max: maxQuery},
 	{Name: "role", Type: Text, OneOf: roles, Max: 32},
 	{Name: "state", Type: Text, OneOf: states, Max: 32},
 	{Name: "totp", Type: Text, OneOf: totpStates, Max: 32},
 	{Name: "passwordKind", Type: Text, OneOf: passwordKinds, Max: 32},
-	{Name: "after", Type: Text, OneOf: afterList, Max: 32},
-}, pageQuery...)
+}
+
+var operatorsQuery = append(append([]Field{{Name: "after", Type: Text, OneOf: afterList, Max: 32}}, operatorFilters...), pageQuery...)
 
 func listOperators(q *request) (reply, error) {
 	found, err := q.s.Service.ListOperators(q.Context(), q.accountID, q.listOperators())

@@ -21,7 +21,7 @@ func importRoutes(at string) []Route {
 		{Method: http.MethodPost, Pattern: at + "/operators/import", handle: importOperators, form: importOperatorsForm,
 			Upload: &Upload{Types: []string{"text/csv"}}, Query: []Field{{Name: "dryRun", Type: Bool}},
 			Body: []Field{{Name: "dryRun", Type: Bool}, {Name: "idempotencyKey", Type: Text, Max: maxImportKey}}},
-		{Method: http.MethodGet, Pattern: at + "/operators/export", handle: exportOperators, Query: exportFilters},
+		{Method: http.MethodGet, Pattern: at + "/operators/export", handle: exportOperators, Query: append([]Field{{Name: "cursor", Type: Text, Max: maxCursor}}, operatorFilters...)},
 	}
 }
 
@@ -78,16 +78,6 @@ func (q *request) importKey() (string, error) {
 		return "", inputError(fieldError("idempotencyKey", "not_printable"))
 	}
 	return key, nil
-}
-
-// exportFilters are the filters of the list, whose page links to the export with them.
-var exportFilters = []Field{
-	{Name: "query", Type: Text, Max: maxQuery},
-	{Name: "role", Type: Text, OneOf: roles, Max: 32},
-	{Name: "state", Type: Text, OneOf: states, Max: 32},
-	{Name: "totp", Type: Text, OneOf: totpStates, Max: 32},
-	{Name: "passwordKind", Type: Text, OneOf: passwordKinds, Max: 32},
-	{Name: "cursor", Type: Text, Max: maxCursor},
 }
 
 // exportOperators answers with operators as CSV, in parts as exportNotices does.

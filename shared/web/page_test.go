@@ -121,14 +121,14 @@ func shownPages() map[string][]any {
 			map[string]any{"DryRun": true, "Report": access.ImportReport{Rows: 2, Unchanged: 2}, "Problems": []rowProblem{}, "Passwords": []importedPassword{}},
 		},
 		"manage_tokens": {
-			map[string]any{"After": "token_deleted", "List": list[access.TokenView]{}},
-			map[string]any{"List": list[access.TokenView]{Next: &next, Items: []access.TokenView{
-				{Serial: "T-1", Digits: 6, Period: 60, Algorithm: "SHA1", AssignedTo: "y", Username: "<b>"}, {Serial: "T-2", Digits: 8, Period: 30, Algorithm: "SHA256"},
+			map[string]any{"After": "token_deleted", "Names": map[string]string{}, "List": list[access.TokenView]{}},
+			map[string]any{"Names": map[string]string{"y": "<b>"}, "List": list[access.TokenView]{Next: &next, Items: []access.TokenView{
+				{Serial: "T-1", Digits: 6, Period: 60, Algorithm: "SHA1", AssignedTo: "y"}, {Serial: "T-2", Digits: 8, Period: 30, Algorithm: "SHA256"},
 			}}},
 		},
 		"manage_token_new":     {tokenForm.data},
 		"manage_token_created": {map[string]any{"Token": access.TokenView{Serial: "T-1"}}},
-		"manage_token_delete":  {map[string]any{"Token": access.TokenView{Serial: "T-1"}}, map[string]any{"Token": access.TokenView{Serial: "T-1", AssignedTo: "y"}}},
+		"manage_token_delete":  {map[string]any{"Token": access.TokenView{Serial: "T-1"}, "Names": map[string]string{}}, map[string]any{"Token": access.TokenView{Serial: "T-1", AssignedTo: "y"}, "Names": map[string]string{"y": "<b>"}}},
 		"manage_token_assign":  {map[string]any{"Operator": someone}, map[string]any{"Operator": waiting}},
 		"manage_tokens_import": {nil},
 		"manage_tokens_imported": {
@@ -177,7 +177,7 @@ func mailsOfEachKind() []access.QueuedMail {
 func viewOf(method, target string) (*server, *request) {
 	s := &server{Config: Config{}, site: origin, base: "/live"}
 	q := &request{Request: httptest.NewRequest(method, target, nil), s: s, id: "request-1", html: true, text: languages.For("en"), body: newValues()}
-	q.query, _ = decodeQuery(q.URL.RawQuery, append(slices.Clone(operatorFilters), continueQuery...), false)
+	q.query, _ = decodeQuery(q.URL.RawQuery, append(slices.Clone(operatorsQuery), continueQuery...), false)
 	return s, q
 }
 

@@ -62,7 +62,22 @@ func listTokens(q *request) (reply, error) {
 		return reply{}, err
 	}
 	l := list[access.TokenView]{Items: found.Items, Next: found.Next}
-	return reply{json: l.orEmpty(), page: page{name: "manage_tokens", data: map[string]any{"List": l, "After": q.query.text("after")}}}, nil
+	r := reply{json: l.orEmpty()}
+	if q.html {
+		var names map[string]string
+		names, err = q.holders(found.Items...)
+		r.page = page{name: "manage_tokens", data: map[string]any{"List": l, "Names": names, "After": q.query.text("after")}}
+	}
+	return r, err
+}
+
+// holders gives the usernames of those who hold tokens, by operatorId, for people to read.
+func (q *request) holders(tokens ...access.TokenView) (map[string]string, error) {
+	var ids []string
+	for _, t := range tokens {
+		ids = append(ids, t.AssignedTo)
+	}
+	return q.s.Service.Usernames(q.Context(), q.accountID, ids)
 }
 
 func newTokenForm(*request) (page, error) {
@@ -135,7 +150,11 @@ func unhex(s secret.Text) (totp.Secret, bool) {
 
 func deleteTokenForm(q *request) (page, error) {
 	t, err := q.s.Service.GetToken(q.Context(), q.accountID, q.PathValue("serial"))
-	return page{name: "manage_token_delete", data: map[string]any{"Token": t}}, err
+	if err != nil {
+		return page{}, err
+	}
+	names, err := q.holders(t)
+	return page{name: "manage_token_delete", data: map[string]any{"Token": t, "Names": names}}, err
 }
 
 func deleteToken(q *request) (reply, error) {
